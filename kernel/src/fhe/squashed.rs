@@ -1,0 +1,275 @@
+//! Reading squashed ciphertexts (formats 2 and 3) down to the words of their LWE blocks.
+//!
+//! tfhe's types are built for trusted bytes: extraction asserts and indexes. Every length, modulus
+//! and count is therefore compared with the parameter set before anything is computed.
+
+use sha3::{Digest, Sha3_256};
+use tfhe::core_crypto::prelude::compressed_modulus_switched_glwe_ciphertext::CompressedModulusSwitchedGlweCiphertext;
+use tfhe::core_crypto::prelude::LweCiphertextCount;
+use tfhe::integer::ciphertext::DataKind;
+use tfhe::named::Named;
+use tfhe::shortint::ciphertext::SquashedNoiseCiphertext;
+use tfhe::shortint::{CarryModulus, MessageModulus};
+use tfhe::{CompressedSquashedNoiseCiphertextList, SquashedNoiseFheBool, SquashedNoiseFheUint, Tag};
+
+use super::codec::{load, malformed, Fields, MAX_SQUASHED};
+use super::parameters::{ParameterSet, Squashing};
+use super::value::{FheType, Format};
+use crate::error::{invalid, Result};
+
+/// Bits of a stored word of format 2: the whole 128-bit word, nothing is rounded away.
+const WORD_BITS: usize = 128;
+
+/// Which of the two 128-bit secret keys a ciphertext is under.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SquashedKey {
+    /// Key of the squashing bootstrap: format 3.
+    Squashed,
+    /// Key of the packing key switch: format 2.
+    Compressed,
+}
+
+enum Words {
+    /// One vector a block: mask, then body.
+    Blocks(Vec<Vec<u128>>),
+    /// One GLWE: mask polynomials of `size` words, then a body a block.
+    Packed { words: Vec<u128>, size: usize },
+}
+
+/// A validated squashed ciphertext.
+pub struct Squashed {
+    key: SquashedKey,
+    dimension: usize,
+    blocks: usize,
+    words: Words,
+}
+
+/// Read and validate a squashed ciphertext of the given parameters.
+///
+/// # Errors
+/// `InvalidInput` for bytes that are no such ciphertext, for another type, format or dimension, and
+/// for a parameter set without noise squashing.
+pub fn read(
+    bytes: &[u8],
+    fhe_type: FheType,
+    format: Format,
+    parameters: ParameterSet,
+) -> Result<Squashed> {
+    let shape = parameters.require_squashing()?;
+    match format {
+        Format::BigCompressed => read_compressed(bytes, fhe_type, &shape),
+        Format::BigExpanded => read_expanded(bytes, fhe_type, &shape),
+        Format::SmallCompressed | Format::SmallExpanded => {
+            invalid("only formats 2 and 3 are squashed")
+        }
+    }
+}
+
+/// Read a squashed ciphertext without knowing its parameter set: the first that fits.
+///
+/// # Errors
+/// `InvalidInput` if no set fits.
+pub fn read_any(bytes: &[u8], fhe_type: FheType, format: Format) -> Result<Squashed> {
+    let sets = ParameterSet::ALL.into_iter();
+    let mut fitting = sets.filter_map(|set| read(bytes, fhe_type, format, set).ok());
+    fitting
+        .next()
+        .ok_or_else(|| malformed("squashed ciphertext"))
+}
+
+fn read_expanded(bytes: &[u8], fhe_type: FheType, shape: &Squashing) -> Result<Squashed> {
+    let dimension = shape.dimension();
+    let count = fhe_type.squashed_blocks();
+    let blocks = if fhe_type == FheType::Bool {
+        let item = load!(SquashedNoiseFheBool, bytes, MAX_SQUASHED);
+        let inner = item.underlying_squashed_noise_ciphertext();
+        vec![block_words(inner.packed_blocks(), shape)?]
+    } else {
+        let item = load!(SquashedNoiseFheUint, bytes, MAX_SQUASHED);
+        let inner = item.underlying_squashed_noise_ciphertext();
+        if inner.original_block_count() != fhe_type.blocks() {
+            return invalid("the ciphertext has another type");
+        }
+        let blocks = inner.packed_blocks().iter();
+        blocks
+            .map(|block| block_words(block, shape))
+            .collect::<Result<Vec<_>>>()?
+    };
+    if blocks.len() != count {
+        return invalid("the ciphertext has another number of blocks");
+    }
+    Ok(Squashed {
+        key: SquashedKey::Squashed,
+        dimension,
+        blocks: count,
+        words: Words::Blocks(blocks),
+    })
+}
+
+fn block_words(block: &SquashedNoiseCiphertext, shape: &Squashing) -> Result<Vec<u128>> {
+    let parameters = &shape.squashing;
+    let lwe = block.lwe_ciphertext();
+    let fits = lwe.as_ref().len() == shape.dimension() + 1
+        && lwe.ciphertext_modulus() == parameters.ciphertext_modulus()
+        && block.message_modulus() == parameters.message_modulus()
+        && block.carry_modulus() == parameters.carry_modulus();
+    if !fits {
+        return invalid("the ciphertext has other parameters");
+    }
+    Ok(lwe.as_ref().to_vec())
+}
+
+/// Field by field, in tfhe's own encoding: list { list { glwes, meta }, kinds }, tag.
+fn read_compressed(bytes: &[u8], fhe_type: FheType, shape: &Squashing) -> Result<Squashed> {
+    let mut fields = Fields::open::<CompressedSquashedNoiseCiphertextList>(bytes, MAX_SQUASHED)?;
+    for _ in 0..3 {
+        fields.version_zero()?; // of the three nested lists
+    }
+    fields.expect(&1u64.to_le_bytes(), "list of one packed ciphertext")?;
+    let glwe: CompressedModulusSwitchedGlweCiphertext<u128> = fields.next()?;
+    fields.expect(&[1], "description of the list")?;
+    fields.version_zero()?;
+    let message: MessageModulus = fields.next()?;
+    let carry: CarryModulus = fields.next()?;
+    let per_glwe: LweCiphertextCount = fields.next()?;
+    fields.expect(&1u64.to_le_bytes(), "list of one value")?;
+    let kind: DataKind = fields.next()?;
+    let _tag: Tag = fields.next()?;
+    fields.finish()?;
+
+    let parameters = &shape.compression;
+    if message != parameters.message_modulus
+        || carry != parameters.carry_modulus
+        || per_glwe != parameters.lwe_per_glwe
+    {
+        return invalid("the ciphertext has other parameters");
+    }
+    if !kind_fits(kind, fhe_type) {
+        return invalid("the ciphertext has another type");
+    }
+    let count = fhe_type.squashed_blocks();
+    let dimension = shape.compressed_dimension();
+    let words = packed_words(&glwe, dimension + count, count, shape)?;
+    Ok(Squashed {
+        key: SquashedKey::Compressed,
+        dimension,
+        blocks: count,
+        words: Words::Packed {
+            words,
+            size: parameters.packing_ks_polynomial_size.0,
+        },
+    })
+}
+
+fn packed_words(
+    glwe: &CompressedModulusSwitchedGlweCiphertext<u128>,
+    length: usize,
+    count: usize,
+    shape: &Squashing,
+) -> Result<Vec<u128>> {
+    let parameters = &shape.compression;
+    let packed = glwe.packed_integers();
+    let fits = glwe.glwe_dimension() == parameters.packing_ks_glwe_dimension
+        && glwe.polynomial_size() == parameters.packing_ks_polynomial_size
+        && glwe.bodies_count().0 == count
+        && count <= parameters.lwe_per_glwe.0
+        && glwe.uncompressed_ciphertext_modulus() == parameters.ciphertext_modulus
+        && packed.log_modulus().0 == WORD_BITS
+        && packed.initial_len() == length
+        && packed.packed_coeffs().len() == length;
+    if !fits {
+        return invalid("the packed ciphertext has other dimensions");
+    }
+    Ok(packed.packed_coeffs().to_vec())
+}
+
+fn kind_fits(kind: DataKind, fhe_type: FheType) -> bool {
+    match kind {
+        DataKind::Boolean => fhe_type == FheType::Bool,
+        DataKind::Unsigned(blocks) => {
+            fhe_type != FheType::Bool && blocks.get() == fhe_type.blocks()
+        }
+        DataKind::Signed(_) | DataKind::String { .. } => false,
+    }
+}
+
+impl Squashed {
+    /// The secret key the ciphertext is under.
+    #[must_use]
+    pub fn key(&self) -> SquashedKey {
+        self.key
+    }
+
+    /// LWE dimension in words of 128 bits.
+    #[must_use]
+    pub fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    /// Number of squashed blocks, 4 message bits each.
+    #[must_use]
+    pub fn blocks(&self) -> usize {
+        self.blocks
+    }
+
+    /// SHA3-256 over kind, counts and every word of mask and bodies.
+    ///
+    /// The tag and tfhe's book-keeping are left out: they change neither the shares nor the result,
+    /// and equal words must give equal masks.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        let kind = match self.key {
+            SquashedKey::Compressed => 2u8,
+            SquashedKey::Squashed => 3u8,
+        };
+        let mut hash = Sha3_256::new_with_prefix(b"tkms/squashed-words/v1");
+        hash.update([kind]);
+        hash.update((self.dimension as u64).to_le_bytes());
+        hash.update((self.blocks as u64).to_le_bytes());
+        let mut absorb = |words: &[u128]| {
+            let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+            hash.update(&bytes);
+        };
+        match &self.words {
+            Words::Blocks(blocks) => blocks.iter().for_each(|block| absorb(block)),
+            Words::Packed { words, .. } => absorb(words),
+        }
+        hash.finalize().into()
+    }
+
+    /// Hand mask and body of every block to `visit`, in order.
+    pub fn for_each_block(&self, mut visit: impl FnMut(&[u128], u128)) {
+        match &self.words {
+            Words::Blocks(blocks) => {
+                for block in blocks {
+                    visit(&block[..self.dimension], block[self.dimension]);
+                }
+            }
+            Words::Packed { words, size } => {
+                let (polynomials, bodies) = words.split_at(self.dimension);
+                let mut mask = vec![0; self.dimension];
+                for (index, body) in bodies.iter().enumerate() {
+                    extract_mask(polynomials, *size, index, &mut mask);
+                    visit(&mask, *body);
+                }
+            }
+        }
+    }
+}
+
+/// Mask of coefficient `index` of a GLWE mod X^size + 1: every polynomial reversed around the
+/// coefficient, with the sign of the wrap (sample extraction of the TFHE paper).
+fn extract_mask(polynomials: &[u128], size: usize, index: usize, mask: &mut [u128]) {
+    for (source, target) in polynomials.chunks(size).zip(mask.chunks_mut(size)) {
+        for (j, word) in target.iter_mut().enumerate() {
+            *word = if j <= index {
+                source[index - j]
+            } else {
+                source[size + index - j].wrapping_neg()
+            };
+        }
+    }
+}
+
+/// Name of format 2 in its header.
+pub const COMPRESSED_NAME: &str = <CompressedSquashedNoiseCiphertextList as Named>::NAME;

@@ -1,0 +1,15 @@
+//! Secret sharing over the Galois rings GR(2^k, 4) = (Z/2^k)\[X\]/(X^4 + X + 1), k = 64 or 128.
+//!
+//! Source of the algebra: "Threshold (Fully) Homomorphic Encryption" (eprint 2025/699) and
+//! "Noah's Ark" (eprint 2023/815). Party `i` of 1..=15 owns the evaluation point whose bits are
+//! the bits of `i`; the point 0 holds the secret.
+
+pub mod decode;
+pub mod element;
+pub mod field;
+pub mod locate;
+pub mod pack;
+pub mod prf;
+pub mod prss;
+pub mod round;
+pub mod shamir;

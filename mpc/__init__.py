@@ -1,0 +1,1 @@
+"""Threshold protocols as pure state machines: no sockets, no clocks, no randomness."""

@@ -1,0 +1,1 @@
+"""The vocabulary that all processes share: transactions, ids, reasons, signing, generated protobuf."""
