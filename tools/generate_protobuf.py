@@ -27,7 +27,13 @@ def generate(target: Path) -> None:
     """Write all generated modules below `target`."""
     sources = sorted(str(path.relative_to(PROTO)) for path in PROTO.rglob("*.proto"))
     well_known = Path(grpc_tools.__file__).parent / "_proto"
-    common = ["protoc", f"-I{PROTO}", f"-I{well_known}", f"--python_out={target}", f"--pyi_out={target}"]
+    common = [
+        "protoc",
+        f"-I{PROTO}",
+        f"-I{well_known}",
+        f"--python_out={target}",
+        f"--pyi_out={target}",
+    ]
     if protoc.main([*common, *sources]) != 0:
         raise SystemExit("protoc failed")
     with_services = [source for source in sources if source.split("/")[1] in SERVICES]
@@ -37,12 +43,11 @@ def generate(target: Path) -> None:
         text = module.read_text()
         text = re.sub(r"^from tkms\.", "from wire.pb.tkms.", text, flags=re.MULTILINE)
         module.write_text(text)
-    for folder in sorted({path.parent for path in target.rglob("*_pb2.py")}):
-        while folder != target.parent:
-            (folder / "__init__.py").write_text(HEADER)
-            if folder == target:
-                break
-            folder = folder.parent
+    packages = {target}
+    for module in target.rglob("*_pb2.py"):
+        packages |= {parent for parent in module.parents if target in parent.parents}
+    for folder in sorted(packages):
+        (folder / "__init__.py").write_text(HEADER)
 
 
 def differences(left: Path, right: Path) -> list[str]:
@@ -71,7 +76,10 @@ def main() -> int:
         if "--check" in sys.argv[1:]:
             found = differences(fresh, TARGET)
             for name in found:
-                print(f"wire/pb/{name} is not what proto/ generates; run `make proto`", file=sys.stderr)
+                print(
+                    f"wire/pb/{name} is not what proto/ generates; run `make proto`",
+                    file=sys.stderr,
+                )
             return 1 if found else 0
         if TARGET.exists():
             shutil.rmtree(TARGET)

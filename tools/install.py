@@ -18,7 +18,14 @@ PIP = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-ind
 def main() -> int:
     """Build and install; stops at the first failing command."""
     with tempfile.TemporaryDirectory() as folder:
-        build = ["maturin", "build", "--release", "--locked", "--manifest-path", "kernel/Cargo.toml"]
+        build = [
+            "maturin",
+            "build",
+            "--release",
+            "--locked",
+            "--manifest-path",
+            "kernel/Cargo.toml",
+        ]
         subprocess.run([*build, "--out", folder], cwd=ROOT, check=True, env=os.environ)
         wheels = [str(wheel) for wheel in Path(folder).glob("*.whl")]
         subprocess.run([*PIP, "--force-reinstall", *wheels], cwd=ROOT, check=True)

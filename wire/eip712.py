@@ -15,9 +15,7 @@ from wire.ids import Address
 from wire.pb.tkms.isc.v1 import isc_pb2
 
 _WORD = 32
-_DOMAIN_TYPE = (
-    b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
-)
+_DOMAIN_TYPE = b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 _AUTHORIZATION_TYPE = (
     b"UserDecryptionAuthorization(bytes publicKey,bytes32[] handles,string application,"
     b"string chainId,uint64 expiresAtHeight)"
@@ -35,7 +33,9 @@ _KEYGEN_TYPE = (
     b"KeygenVerification(uint256 prepKeygenId,uint256 keyId,KeyDigest[] keyDigests,bytes extraData)"
     + _KEY_DIGEST_TYPE
 )
-_CRS_TYPE = b"CrsgenVerification(uint256 crsId,uint256 maxBitLength,bytes crsDigest,bytes extraData)"
+_CRS_TYPE = (
+    b"CrsgenVerification(uint256 crsId,uint256 maxBitLength,bytes crsDigest,bytes extraData)"
+)
 # KeyDigest.keyType of the kinds that MaterialDigest names.
 _KEY_TYPES = {"server-key": 0, "public-key": 1}
 
@@ -80,7 +80,7 @@ def chain_domain(chain_id: str) -> isc_pb2.Domain:
     )
 
 
-def authorization_digest(  # noqa: PLR0913 - one argument a signed field
+def authorization_digest(
     domain: isc_pb2.Domain,
     user_public_key: bytes,
     handles: Sequence[bytes],
@@ -102,7 +102,7 @@ def authorization_digest(  # noqa: PLR0913 - one argument a signed field
     )
 
 
-def authorization_message(  # noqa: PLR0913 - one argument a signed field
+def authorization_message(
     domain: isc_pb2.Domain,
     user_public_key: bytes,
     handles: Sequence[bytes],

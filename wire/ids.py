@@ -23,7 +23,7 @@ class _Identifier:
 
     def __post_init__(self) -> None:
         """Refuse any other length."""
-        if not isinstance(self.value, bytes) or len(self.value) != self.LENGTH:
+        if len(self.value) != self.LENGTH:
             raise ValueError(f"{type(self).__name__} has exactly {self.LENGTH} bytes")
 
     @classmethod

@@ -40,7 +40,9 @@ MESSAGE_KINDS: tuple[str, ...] = tuple(
     field.name for field in tx_pb2.Message.DESCRIPTOR.oneofs_by_name["kind"].fields
 )
 # Requests are priced by the bytes of the ciphertexts they name and escrowed by asc.
-REQUEST_KINDS: tuple[str, ...] = tuple(kind for kind in MESSAGE_KINDS if kind.startswith("request_"))
+REQUEST_KINDS: tuple[str, ...] = tuple(
+    kind for kind in MESSAGE_KINDS if kind.startswith("request_")
+)
 # Answers of parties are free of fee.
 ANSWER_KINDS: tuple[str, ...] = ("fulfil", "report_failure", "accuse")
 
@@ -111,6 +113,8 @@ def _parse_strict(message: ProtobufMessage, data: bytes) -> None:
         message.ParseFromString(data)
     except DecodeError as error:
         raise Rejection(Reason.DECODE, "not protobuf of this schema") from error
+    # Unknown fields survive a round trip in protobuf: they are dropped first, so the comparison sees them.
+    message.DiscardUnknownFields()
     if message.SerializeToString(deterministic=True) != data:
         raise Rejection(Reason.DECODE, "not in canonical form")
 

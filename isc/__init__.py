@@ -1,0 +1,1 @@
+"""Inclusion proof contract: is what an application claims about its ciphertexts true?"""
