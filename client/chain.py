@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Self
+from pathlib import Path
+from typing import Final, Self
 
-import tkms_kernel
 from google.protobuf.message import DecodeError
 
 from client.errors import (
@@ -19,21 +20,17 @@ from client.errors import (
     Unreachable,
     VerificationFailed,
 )
-from client.headers import HeaderChain, TrustOptions, pinned_validators_hash
+from client.headers import HeaderChain, default_policy, pinned_validators_hash
+from client.rpc import ChainRpc, IncludedTransaction
+from light import LightError, Policy, TrustedHeader, verify_absent, verify_value
 from wire.digests import sha256
-from wire.ids import RequestId, request_id
+from wire.ids import RequestId
+from wire.limits import NONCE_BYTES
 from wire.pb.tkms.asc.v1 import asc_pb2
 from wire.pb.tkms.state.v1 import state_pb2
 from wire.pb.tkms.tx.v1 import tx_pb2
-from wire.tx import build, decode
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
-    from pathlib import Path
-
-    from client.headers import VerifiedHeader
-    from client.rpc import ChainRpc, IncludedTransaction
-    from wire.signing import Signer
+from wire.signing import Signer
+from wire.tx import REQUEST_KINDS, build, decode
 
 DEFAULT_TTL_BLOCKS: Final = 100
 # Simulated with the largest value of a varint of nine bytes: the real one is never longer.
@@ -41,14 +38,6 @@ _UNBOUNDED_FEE: Final = 2**63 - 1
 _POLL_S: Final = 0.2
 # The same bytes are offered again this often: a mempool is not durable.
 _REBROADCAST_S: Final = 3.0
-_REQUEST_KINDS: Final = frozenset(
-    {
-        "request_key_generation",
-        "request_crs_generation",
-        "request_public_decryption",
-        "request_user_decryption",
-    }
-)
 _OPEN: Final = (asc_pb2.STATUS_UNSPECIFIED, asc_pb2.STATUS_PENDING)
 
 
@@ -60,7 +49,7 @@ class Proven:
     value: bytes | None
     proof: bytes
     height: int
-    header: VerifiedHeader
+    header: TrustedHeader
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +78,7 @@ class Chain:
         """Use `connect` unless the parts are at hand."""
         self.rpc = rpc
         self.headers = headers
-        self.chain_id = headers.chain_id
+        self.chain_id = headers.policy.chain_id
 
     @classmethod
     async def connect(
@@ -99,7 +88,7 @@ class Chain:
         validators_hash: bytes | None = None,
         pin: Path | None = None,
         chain_id: str = "",
-        options: TrustOptions | None = None,
+        policy: Policy | None = None,
     ) -> Self:
         """Chain behind a node, believed from `validators_hash` or from the pin file.
 
@@ -113,7 +102,8 @@ class Chain:
             if pin is None:
                 raise VerificationFailed("no trusted validators hash and no file to pin one in")
             validators_hash = await pinned_validators_hash(rpc, status.chain_id, pin)
-        return cls(rpc, HeaderChain(rpc, status.chain_id, validators_hash, options))
+        policy = policy or default_policy(status.chain_id)
+        return cls(rpc, HeaderChain(rpc, policy, validators_hash))
 
     async def height(self) -> int:
         """Latest height of the node."""
@@ -129,7 +119,7 @@ class Chain:
             HeightUnavailable: the node does not have H or H + 1.
         """
         if height == 0:
-            height = await self._newest_provable()
+            height = await self.newest_provable()
         answer = await self.rpc.abci_query("/store", key, height, prove=True)
         if answer.code != 0:
             raise NodeError(f"/store: code {answer.code}: {answer.log}")
@@ -177,15 +167,13 @@ class Chain:
         """
         expires = await self.height() + ttl_blocks
         if max_fee is None:
-            draft = build(
-                signer, self.chain_id, messages, expires, _UNBOUNDED_FEE, os.urandom(16)
-            )
+            draft = self._signed(messages, signer, expires, _UNBOUNDED_FEE)
             simulation = await self.simulate(draft)
             if simulation.code != 0:
                 raise RejectedByChain(simulation.code, simulation.detail)
             max_fee = simulation.fee + simulation.escrow
-        raw = build(signer, self.chain_id, messages, expires, max_fee, os.urandom(16))
-        return Submitted(sha256(raw), raw, request_ids(self.chain_id, raw), expires)
+        raw = self._signed(messages, signer, expires, max_fee)
+        return Submitted(sha256(raw), raw, request_ids(raw), expires)
 
     async def submit(
         self,
@@ -253,7 +241,20 @@ class Chain:
                 return
             await asyncio.sleep(poll_s)
 
-    async def _newest_provable(self) -> int:
+    def _signed(
+        self, messages: Sequence[tx_pb2.Message], signer: Signer, expires: int, max_fee: int
+    ) -> bytes:
+        return build(
+            signer,
+            self.chain_id,
+            messages,
+            expires_at_height=expires,
+            max_fee=max_fee,
+            nonce=os.urandom(NONCE_BYTES),
+        )
+
+    async def newest_provable(self) -> int:
+        """Newest height whose state a signed header of this node covers."""
         height = await self.height() - 1
         if height < 1:
             raise HeightUnavailable("the chain has no signed state yet: two blocks are needed")
@@ -285,20 +286,20 @@ def check_proof(proof: bytes, root: bytes, key: bytes, value: bytes | None) -> N
     """
     try:
         if value is None:
-            tkms_kernel.verify_non_membership(proof, root, key)
+            verify_absent(root, key, proof)
         else:
-            tkms_kernel.verify_membership(proof, root, key, value)
-    except tkms_kernel.KernelError as error:
+            verify_value(root, key, value, proof)
+    except LightError as error:
         raise VerificationFailed(f"state proof of {key!r} does not hold: {error}") from error
 
 
-def request_ids(chain_id: str, raw: bytes) -> tuple[RequestId, ...]:
+def request_ids(raw: bytes) -> tuple[RequestId, ...]:
     """Ids of the requests that a transaction makes, in message order."""
-    transaction = decode(raw, len(raw))
+    transaction = decode(raw)
     return tuple(
-        request_id(chain_id, transaction.body_bytes, index)
-        for index, message in enumerate(transaction.messages)
-        if message.WhichOneof("kind") in _REQUEST_KINDS
+        transaction.request_id(index)
+        for index in range(len(transaction.messages))
+        if transaction.kind(index) in REQUEST_KINDS
     )
 
 

@@ -1,25 +1,29 @@
 """What can go wrong for a client, told apart by who can do something about it.
 
-    ClientError
-    ├── Unreachable          nobody answered, or not in time: try again or another node
-    ├── NodeError            the node answered with an error of its own
-    │   └── HeightUnavailable  a height that the node does not have (yet, or any more)
-    ├── RejectedByChain      the chain refused the transaction: `reason` says why
-    ├── Timeout              sent, but not seen in a block in time: `transaction_hash` finds it later
-    ├── VerificationFailed   an answer that does not prove what it claims: believe nothing of it
-    └── StorageError         a storage server refused or lost a body
+ClientError
+├── Unreachable          nobody answered, or not in time: try again or another node
+├── NodeError            the node answered with an error of its own
+│   └── HeightUnavailable  a height that the node does not have (yet, or any more)
+├── RejectedByChain      the chain refused the transaction: `reason` says why
+├── Timeout              sent, but not seen in a block in time: `transaction_hash` finds it later
+├── VerificationFailed   an answer that does not prove what it claims: believe nothing of it
+└── StorageError         a storage server refused or lost a body
 """
 
 from __future__ import annotations
 
+from typing import Final
+
 from wire.reasons import Reason
+
+_REASONS: Final = {int(reason): reason for reason in Reason}
 
 
 class ClientError(Exception):
     """Base of everything that this package raises on purpose."""
 
 
-class Unreachable(ClientError):
+class Unreachable(ClientError):  # noqa: N818 - named as what happened
     """No usable answer from a server."""
 
 
@@ -27,11 +31,11 @@ class NodeError(ClientError):
     """The node's own error text."""
 
 
-class HeightUnavailable(NodeError):
+class HeightUnavailable(NodeError):  # noqa: N818 - named as what happened
     """The node does not serve this height."""
 
 
-class RejectedByChain(ClientError):
+class RejectedByChain(ClientError):  # noqa: N818 - named as what happened
     """The chain refused; nothing of the transaction took effect."""
 
     def __init__(self, code: int, log: str, transaction_hash: bytes = b"") -> None:
@@ -44,7 +48,7 @@ class RejectedByChain(ClientError):
         super().__init__(f"{name}: {log}" if log else name)
 
 
-class Timeout(ClientError):
+class Timeout(ClientError):  # noqa: N818 - named as what happened
     """Sent but not seen in time; it may still happen until the transaction expires."""
 
     def __init__(self, message: str, transaction_hash: bytes = b"") -> None:
@@ -53,7 +57,7 @@ class Timeout(ClientError):
         super().__init__(message)
 
 
-class VerificationFailed(ClientError):
+class VerificationFailed(ClientError):  # noqa: N818 - named as what happened
     """Evidence that does not hold."""
 
 
@@ -68,7 +72,4 @@ class StorageError(ClientError):
 
 def reason_of(code: int) -> Reason | None:
     """Reason of a result code, None when unknown here."""
-    try:
-        return Reason(code)
-    except ValueError:
-        return None
+    return _REASONS.get(code)

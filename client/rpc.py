@@ -5,20 +5,17 @@ Nothing here is verified: `client.headers` and `client.chain` do that.
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import itertools
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Self
+from types import TracebackType
+from typing import Any, Final, Self
 
 import aiohttp
 
 from client.errors import HeightUnavailable, NodeError, Unreachable
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from types import TracebackType
 
 # A block_results answer of a full block is the largest that we ask for.
 MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
@@ -222,7 +219,7 @@ class ChainRpc:
                 if not response.content.at_eof():
                     body += await _rest(response, MAX_ANSWER_BYTES - len(body))
             answer = json.loads(body)
-        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise Unreachable(f"{self.url} does not answer: {type(error).__name__}") from error
         except ValueError as error:
             raise Unreachable(f"{self.url} is not a CometBFT RPC endpoint") from error

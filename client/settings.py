@@ -5,10 +5,8 @@ from __future__ import annotations
 import dataclasses
 import tomllib
 import typing
-from typing import TYPE_CHECKING, Any, TypeVar
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from pathlib import Path
+from typing import Any, TypeVar
 
 _Settings = TypeVar("_Settings")
 
@@ -18,7 +16,7 @@ class SettingsError(ValueError):
 
 
 def load_settings(path: Path, kind: type[_Settings]) -> _Settings:
-    """Read `path` into the dataclass `kind`, whose fields are str, int or bool.
+    """Read `path` into the dataclass `kind`, whose fields are str, int, float or bool.
 
     Raises:
         SettingsError: names the file and the key, never a value.
@@ -40,6 +38,8 @@ def load_settings(path: Path, kind: type[_Settings]) -> _Settings:
                 raise SettingsError(f"{path}: {field.name} is missing")
             continue
         value = table[field.name]
+        if hints[field.name] is float and type(value) is int:
+            value = float(value)
         # bool is an int for Python, not for people who write settings.
         if type(value) is not hints[field.name]:
             raise SettingsError(f"{path}: {field.name} must be {hints[field.name].__name__}")

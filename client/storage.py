@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from typing import TYPE_CHECKING, Final, Self
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
 
 import aiohttp
 
 from client.errors import StorageError, Unreachable, VerificationFailed
 from wire.digests import sha3_256, storage_path
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
-    from pathlib import Path
-    from types import TracebackType
 
 _CHUNK_BYTES: Final = 256 * 1024
 # Public material of production keys is hundreds of megabytes.
@@ -101,7 +99,7 @@ class StorageClient:
             ) as response:
                 if response.status not in {200, 201}:
                     raise StorageError(await _problem(response), response.status)
-        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise Unreachable(f"storage {url}: {type(error).__name__}") from error
 
     async def _get_from(self, url: str, digest: bytes, max_bytes: int) -> bytes:
@@ -118,7 +116,7 @@ class StorageClient:
                         raise StorageError(f"{digest.hex()} is larger than {max_bytes} bytes", 413)
                     hasher.update(chunk)
                     chunks.append(chunk)
-        except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+        except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise Unreachable(f"storage {url}: {type(error).__name__}") from error
         if hasher.digest() != digest:
             raise VerificationFailed(f"storage {url} served other bytes for {digest.hex()}")
@@ -145,4 +143,6 @@ async def _chunks(path: Path) -> AsyncIterator[bytes]:
 def _weight(error: Exception) -> int:
     if isinstance(error, VerificationFailed):
         return 3
-    return 2 if isinstance(error, StorageError) and error.status == 404 else 1
+    if isinstance(error, StorageError):
+        return 2 if error.status else 0
+    return 1

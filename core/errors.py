@@ -1,13 +1,13 @@
 """Errors of the core process.
 
-    CoreError
-    ├── SettingsError     core.toml is wrong or unsafe
-    ├── VaultError        a sealed file is missing, was altered, or the vault key is another one
-    ├── JournalError      the journal belongs to another chain, party or version
-    ├── Refused           a submitted request is not believed; carries a stable `Refusal`
-    ├── WorkFailed        a believed request cannot be answered; carries the chain's failure code
-    ├── PublishError      storage did not take public material
-    └── PeerError         a peer broke the transport's rules
+CoreError
+├── SettingsError     core.toml is wrong or unsafe
+├── VaultError        a sealed file is missing, was altered, or the vault key is another one
+├── JournalError      the journal belongs to another chain, party or version
+├── Refused           a submitted request is not believed; carries a stable `Refusal`
+├── WorkFailed        a believed request cannot be answered; carries the chain's failure code
+├── PublishError      storage did not take public material
+└── PeerError         a peer broke the transport's rules
 """
 
 from enum import Enum

@@ -127,7 +127,9 @@ class Journal:
     def app_hash(self, height: int) -> bytes | None:
         """App hash of a verified header."""
         with self._lock:
-            row = self._connection.execute("SELECT app_hash FROM header WHERE height = ?", (height,))
+            row = self._connection.execute(
+                "SELECT app_hash FROM header WHERE height = ?", (height,)
+            )
             found = row.fetchone()
         return bytes(found[0]) if found else None
 
@@ -160,8 +162,15 @@ class Journal:
             if not found:
                 connection.execute(
                     "INSERT INTO request VALUES (?, ?, ?, ?, ?, ?, ?, NULL)",
-                    (key, record.sequence, ACCEPTED, record.deadline_height, record.epoch_id,
-                     record.entry, record.parameters),
+                    (
+                        key,
+                        record.sequence,
+                        ACCEPTED,
+                        record.deadline_height,
+                        record.epoch_id,
+                        record.entry,
+                        record.parameters,
+                    ),
                 )
             if state == ACCEPTED:
                 blobs = [(key, digest, data) for digest, data in record.blobs]
@@ -187,8 +196,15 @@ class Journal:
                 (ACCEPTED,),
             ).fetchall()
             return [
-                Record(RequestId(bytes(row[0])), row[1], Height(row[2]), row[3], bytes(row[4]),
-                       row[5], self._blobs(row[0]))
+                Record(
+                    RequestId(bytes(row[0])),
+                    row[1],
+                    Height(row[2]),
+                    row[3],
+                    bytes(row[4]),
+                    row[5],
+                    self._blobs(row[0]),
+                )
                 for row in rows
             ]
 
@@ -234,19 +250,23 @@ class Journal:
         with self._transaction() as connection:
             row = connection.execute(
                 "INSERT OR IGNORE INTO result (request, kind, body) VALUES (?, ?, ?)",
-                (request_id.value, f"accuse/{accused}",
-                 result.SerializeToString(deterministic=True)),
+                (
+                    request_id.value,
+                    f"accuse/{accused}",
+                    result.SerializeToString(deterministic=True),
+                ),
             )
         return row.rowcount == 1
 
-    def expire(self, request_id: RequestId) -> None:
-        """Close an unanswered request without a result."""
+    def expire(self, request_id: RequestId) -> bool:
+        """Close a request without a result; False when it was closed before."""
         with self._transaction() as connection:
-            connection.execute(
+            row = connection.execute(
                 "UPDATE request SET state = ? WHERE id = ? AND state = ?",
                 (EXPIRED, request_id.value, ACCEPTED),
             )
             connection.execute("DELETE FROM blob WHERE request = ?", (request_id.value,))
+        return row.rowcount == 1
 
     def results_after(self, cursor: int, limit: int = 256) -> list[core_pb2.Result]:
         """Results with larger cursors, in order."""

@@ -1,1 +1,1 @@
-"""Inclusion proof contract: is what an application claims about its ciphertexts true?"""
+"""Inclusion proof contract: decides whether an application's claim is true."""

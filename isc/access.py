@@ -1,23 +1,19 @@
-"""The single entry that asc calls: does the application allow this decryption?"""
+"""The single entry that asc calls to learn whether an application allows a decryption."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from isc import state as isc_state
 from isc.authority import require_application
 from isc.kinds import KINDS
 from isc.parse import parse_handle
+from ledger.state import State
+from wire.ids import Address, HandleId
+from wire.pb.tkms.isc.v1 import isc_pb2
 from wire.reasons import Reason, Rejection
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from ledger.state import State
-    from wire.ids import Address, HandleId
-    from wire.pb.tkms.isc.v1 import isc_pb2
 
 
 class Purpose(StrEnum):
@@ -54,7 +50,9 @@ def require_access(state: State, claim: Claim) -> None:
         handle = parse_handle(ciphertext.handle)
         _require_registered(state, claim, ciphertext, handle)
         if not allows(state, claim.application, handle, claim.account):
-            raise Rejection(Reason.ACCESS_DENIED, f"{claim.account} has no {claim.kind} access to {handle}")
+            raise Rejection(
+                Reason.ACCESS_DENIED, f"{claim.account} has no {claim.kind} access to {handle}"
+            )
 
 
 def _require_registered(

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from isc import state as isc_state
+from ledger.state import State
+from wire.ids import Address
+from wire.pb.tkms.isc.v1 import isc_pb2
 from wire.reasons import Reason, Rejection
-
-if TYPE_CHECKING:
-    from ledger.state import State
-    from wire.ids import Address
-    from wire.pb.tkms.isc.v1 import isc_pb2
 
 
 def require_application(state: State, application: str) -> isc_pb2.Application:

@@ -18,8 +18,6 @@ MODULE: Final = Module(
         "revoke_access": acl.revoke_access,
         "set_public": acl.set_public,
     },
-    begin_block=None,
-    end_block=None,
     genesis=registry.load_genesis,
     queries={
         "/isc/application": queries.application,

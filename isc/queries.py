@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from isc import state as isc_state
+from ledger.state import State
 from wire.ids import HandleId
 from wire.pb.tkms.state.v1 import state_pb2
 from wire.reasons import Reason, Rejection
-
-if TYPE_CHECKING:
-    from ledger.state import State
 
 
 def application(state: State, data: bytes) -> bytes:
@@ -38,7 +34,9 @@ def handle(state: State, data: bytes) -> bytes:
     granted = isc_state.holders(state, isc_state.grant_prefix(application_id, handle_id))
     view = state_pb2.HandleView(
         ciphertext=registered,
-        public=isc_state.has_permission(state, isc_state.public_permission_key(application_id, handle_id)),
+        public=isc_state.has_permission(
+            state, isc_state.public_permission_key(application_id, handle_id)
+        ),
         granted=[account.value for account in granted],
     )
     return view.SerializeToString(deterministic=True)

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from isc import state as isc_state
 from isc.authority import require_application, require_owner, require_speaker
 from isc.kinds import KINDS
 from isc.parse import parse_account, parse_handle
 from ledger.config import state as config
+from ledger.context import Context
+from ledger.state import State
 from wire.events import event
 from wire.fhe import FheType, Format
 from wire.ids import Address, Digest32, KeyId
 from wire.pb.tkms.config.v1 import config_pb2
 from wire.pb.tkms.isc.v1 import isc_pb2
+from wire.pb.tkms.state.v1 import state_pb2
 from wire.reasons import Reason, Rejection
-
-if TYPE_CHECKING:
-    from ledger.context import Context
-    from ledger.state import State
-    from wire.pb.tkms.state.v1 import state_pb2
 
 # No slash and no zero byte: ids are parts of storage keys and of query data.
 _APPLICATION_ID: Final = re.compile(r"[a-z0-9](?:[a-z0-9._-]{0,62}[a-z0-9])?")
@@ -41,9 +39,7 @@ def register_application(
     _add_application(state, record)
 
 
-def set_delegate(
-    state: State, message: isc_pb2.SetDelegate, context: Context
-) -> None:
+def set_delegate(state: State, message: isc_pb2.SetDelegate, context: Context) -> None:
     """Let another account speak for the application, or stop it; only the owner may."""
     require_owner(state, message.application, context.sender)
     account = parse_account(message.account)
@@ -67,7 +63,7 @@ def set_delegate(
 def register_ciphertexts(
     state: State, message: isc_pb2.RegisterCiphertexts, context: Context
 ) -> None:
-    """Register ciphertexts under their handles; the same again is a no-op, other bytes are refused."""
+    """Register ciphertexts by handle; the same again is a no-op, other bytes are refused."""
     require_speaker(state, message.application, context.sender)
     if not message.ciphertexts:
         raise Rejection(Reason.CIPHERTEXT_INVALID, "the message names no ciphertext")
@@ -121,9 +117,7 @@ def _check_application(record: isc_pb2.Application) -> None:
         raise Rejection(Reason.APPLICATION_INVALID, "the owner has 20 bytes")
 
 
-def _register(
-    state: State, application: str, ciphertext: isc_pb2.Ciphertext, largest: int
-) -> None:
+def _register(state: State, application: str, ciphertext: isc_pb2.Ciphertext, largest: int) -> None:
     handle = parse_handle(ciphertext.handle)
     _check_ciphertext(ciphertext, largest)
     registered = isc_state.ciphertext(state, application, handle)

@@ -13,18 +13,14 @@ slash, so no key is a prefix of another record's key by accident.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
+from google.protobuf.message import Message
+
+from ledger.state import State
 from wire.eip712 import domain_separator
 from wire.ids import Address, HandleId
 from wire.pb.tkms.isc.v1 import isc_pb2
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from google.protobuf.message import Message
-
-    from ledger.state import State
 
 
 def application_key(application: str) -> bytes:
@@ -101,9 +97,7 @@ def has_permission(state: State, key: bytes) -> bool:
     return state.get(key) is not None
 
 
-def change_permission(
-    state: State, key: bytes, permission: isc_pb2.Permission | None
-) -> bool:
+def change_permission(state: State, key: bytes, permission: isc_pb2.Permission | None) -> bool:
     """Give (or with None take) a permission; tell whether anything changed.
 
     A permission that is held already keeps its first giver and height.

@@ -1,8 +1,8 @@
 """Errors of the protocols.
 
-    SessionError
-    ├── UsageError      the caller broke the contract of a session: a defect of ours
-    └── (nothing else)  what peers do wrong is an output (Blame, Abort), never an exception
+SessionError
+├── UsageError      the caller broke the contract of a session: a defect of ours
+└── (nothing else)  what peers do wrong is an output (Blame, Abort), never an exception
 """
 
 

@@ -6,19 +6,16 @@ everybody, and may it be re-encrypted to this user?
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from isc.kinds import acl
+from ledger.state import State
+from wire.ids import Address, HandleId
 from wire.pb.tkms.isc.v1 import isc_pb2
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from ledger.state import State
-    from wire.ids import Address, HandleId
-
-    Allows = Callable[[State, str, HandleId, Address], bool]
+Allows = Callable[[State, str, HandleId, Address], bool]
 
 
 @dataclass(frozen=True, slots=True)

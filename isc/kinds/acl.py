@@ -6,18 +6,14 @@ access when a handle is computed, which can be before its bytes are prepared for
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from isc import state as isc_state
 from isc.authority import require_speaker
 from isc.parse import parse_account, parse_handle
+from ledger.context import Context
+from ledger.state import State
 from wire.events import event
+from wire.ids import Address, HandleId
 from wire.pb.tkms.isc.v1 import isc_pb2
-
-if TYPE_CHECKING:
-    from ledger.context import Context
-    from ledger.state import State
-    from wire.ids import Address, HandleId
 
 
 def allows_public(state: State, application: str, handle: HandleId, requester: Address) -> bool:

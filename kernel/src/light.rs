@@ -10,8 +10,9 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use serde_json::Value;
 use tendermint::block::signed_header::SignedHeader;
-use tendermint::block::{CommitSig, Height};
+use tendermint::block::CommitSig;
 use tendermint::chain::Id as ChainId;
 use tendermint::crypto::default::signature::Verifier as Signatures;
 use tendermint::trust_threshold::TrustThresholdFraction;
@@ -26,6 +27,10 @@ use crate::error::{invalid, KernelError, Result};
 
 /// Largest JSON text that is parsed; a thousand validators need less than half a megabyte.
 const MAX_JSON: usize = 4 << 20;
+/// Characters of a public key in base64.
+const KEY_TEXT: usize = 44;
+/// Characters of a signature in base64.
+const SIGNATURE_TEXT: usize = 88;
 
 /// What a verified header says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,7 +75,9 @@ pub struct Clock {
 pub fn genesis(chain_id: &str, pinned: &[u8], block: Block<'_>, clock: Clock) -> Result<Summary> {
     let (header, validators) = read_block(chain_id, block)?;
     if header.header.validators_hash.as_bytes() != pinned {
-        return Err(refused("the block was not signed by the pinned validator set"));
+        return Err(refused(
+            "the block was not signed by the pinned validator set",
+        ));
     }
     let untrusted = UntrustedBlockState {
         signed_header: &header,
@@ -107,7 +114,9 @@ pub fn verify(
         read_validators(trusted.validators)?
     };
     if !is_next && next_validators.hash() != anchor.header.next_validators_hash {
-        return Err(refused("the trusted validator list is not the announced one"));
+        return Err(refused(
+            "the trusted validator list is not the announced one",
+        ));
     }
     let verdict = ProdVerifier::default().verify_update_header(
         UntrustedBlockState {
@@ -144,13 +153,25 @@ fn read_block(chain_id: &str, block: Block<'_>) -> Result<(SignedHeader, Set)> {
 
 fn read_header(chain_id: &str, json: &[u8]) -> Result<SignedHeader> {
     let id = parse_chain_id(chain_id)?;
-    check_size(json)?;
-    let header: SignedHeader = serde_json::from_slice(json).map_err(malformed)?;
+    let value = read_json(json)?;
+    let entries = value["commit"]["signatures"].as_array();
+    for signature in entries
+        .into_iter()
+        .flatten()
+        .map(|entry| &entry["signature"])
+    {
+        // An absent validator has null, or nothing, for a signature.
+        if !signature.is_null() && signature != "" && !is_base64(signature, SIGNATURE_TEXT) {
+            return invalid("a signature is not 64 bytes in base64");
+        }
+    }
+    let header: SignedHeader = serde_json::from_value(value).map_err(malformed)?;
     if header.header.chain_id != id {
         return Err(refused("the header belongs to another chain"));
     }
-    if header.header.height == Height::default() || header.commit.height != header.header.height {
-        return Err(refused("the commit is for another height"));
+    // The library has compared the heights of header and commit.
+    if header.header.height.value() == 0 {
+        return Err(refused("there is no block at height zero"));
     }
     if header.header.hash() != header.commit.block_id.hash {
         return Err(refused("the commit is for another header"));
@@ -161,8 +182,13 @@ fn read_header(chain_id: &str, json: &[u8]) -> Result<SignedHeader> {
 /// Reads a validator list; refuses another order than the canonical one, repeated validators,
 /// validators without power and addresses that do not belong to their keys.
 fn read_validators(json: &[u8]) -> Result<Set> {
-    check_size(json)?;
-    let list: Vec<Info> = serde_json::from_slice(json).map_err(malformed)?;
+    let value = read_json(json)?;
+    for validator in value.as_array().into_iter().flatten() {
+        if !is_base64(&validator["pub_key"]["value"], KEY_TEXT) {
+            return invalid("a validator key is not 32 bytes in base64");
+        }
+    }
+    let list: Vec<Info> = serde_json::from_value(value).map_err(malformed)?;
     if list.is_empty() {
         return invalid("the validator list is empty");
     }
@@ -182,7 +208,12 @@ fn read_validators(json: &[u8]) -> Result<Set> {
     }
     let addresses: Vec<_> = list.iter().map(|validator| validator.address).collect();
     let set = Set::without_proposer(list);
-    if !set.validators().iter().map(|validator| validator.address).eq(addresses) {
+    if !set
+        .validators()
+        .iter()
+        .map(|validator| validator.address)
+        .eq(addresses)
+    {
         return Err(refused("the validator list is not in canonical order"));
     }
     Ok(set)
@@ -191,11 +222,24 @@ fn read_validators(json: &[u8]) -> Result<Set> {
 fn check_signatures(header: &SignedHeader, validators: &Set) -> Result<()> {
     let commit = &header.commit;
     // The verifier has compared the lengths already.
-    for (index, (entry, validator)) in commit.signatures.iter().zip(validators.validators()).enumerate() {
-        if entry.validator_address().is_some_and(|address| address != validator.address) {
+    for (index, (entry, validator)) in commit
+        .signatures
+        .iter()
+        .zip(validators.validators())
+        .enumerate()
+    {
+        if entry
+            .validator_address()
+            .is_some_and(|address| address != validator.address)
+        {
             return Err(refused("a commit entry is not at its validator's place"));
         }
-        if let CommitSig::BlockIdFlagCommit { timestamp, signature, .. } = entry {
+        if let CommitSig::BlockIdFlagCommit {
+            timestamp,
+            signature,
+            ..
+        } = entry
+        {
             let vote = Vote {
                 vote_type: Type::Precommit,
                 height: commit.height,
@@ -221,7 +265,8 @@ fn check_signatures(header: &SignedHeader, validators: &Set) -> Result<()> {
 
 fn summary(signed: &SignedHeader) -> Result<Summary> {
     let header = &signed.header;
-    let optional = |hash: &Option<Hash>| hash.map_or_else(Vec::new, |hash| hash.as_bytes().to_vec());
+    let optional =
+        |hash: &Option<Hash>| hash.map_or_else(Vec::new, |hash| hash.as_bytes().to_vec());
     Ok(Summary {
         height: header.height.value(),
         time_ns: i64::try_from(header.time.unix_timestamp_nanos())
@@ -235,11 +280,23 @@ fn summary(signed: &SignedHeader) -> Result<Summary> {
     })
 }
 
-fn check_size(json: &[u8]) -> Result<()> {
+fn read_json(json: &[u8]) -> Result<Value> {
     if json.len() > MAX_JSON {
         return invalid(format!("a JSON text has more than {MAX_JSON} bytes"));
     }
-    Ok(())
+    serde_json::from_slice(json).map_err(malformed)
+}
+
+/// Whether a value is base64 of `length` characters with the padding of its length. The decoder of the
+/// library panics on text with wrong padding, so such text must not reach it.
+fn is_base64(value: &Value, length: usize) -> bool {
+    let Some(text) = value.as_str().filter(|text| text.len() == length) else {
+        return false;
+    };
+    let digits = text.trim_end_matches('=');
+    let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/';
+    // 32 bytes end in one padding character, 64 bytes in two.
+    text.len() - digits.len() == length / KEY_TEXT && digits.bytes().all(is_digit)
 }
 
 fn malformed(error: serde_json::Error) -> KernelError {

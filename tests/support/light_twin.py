@@ -42,7 +42,7 @@ def varint(value: int) -> bytes:
     """Protobuf varint; negative numbers as 64-bit two's complement."""
     value %= 1 << 64
     encoded = bytearray()
-    while value > 0x7F:  # noqa: PLR2004 - continuation bit
+    while value > 0x7F:
         encoded.append(value & 0x7F | 0x80)
         value >>= 7
     return bytes(encoded) + bytes([value])
@@ -284,13 +284,15 @@ class Maker:
         self, height: int, validators: list[Json], following: list[Json] | None = None
     ) -> Json:
         """A header at ``height`` seconds after the start, signed by all validators."""
-        some = {"hash": "AB" * 32, "parts": {"total": 1, "hash": "CD" * 32}}
+        before = {"hash": "AB" * 32, "parts": {"total": 1, "hash": "CD" * 32}}
+        if height == 1:
+            before = {"hash": "", "parts": {"total": 0, "hash": ""}}
         header = {
             "version": {"block": "11", "app": "1"},
             "chain_id": self.chain_id,
             "height": str(height),
             "time": time_text(self.start_ns + height * SECOND),
-            "last_block_id": some,
+            "last_block_id": before,
             "last_commit_hash": "01" * 32,
             "data_hash": "02" * 32,
             "validators_hash": validators_hash(validators).hex().upper(),

@@ -8,18 +8,17 @@ ring is a parameter here, while the kernel fixes it to 4.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-type Element = tuple[int, ...]
+Element: TypeAlias = tuple[int, ...]
 """Coefficients from low to high, each in range(2**k)."""
 
 MODULI = {3: (1, 1, 0, 1), 4: (1, 1, 0, 0, 1), 5: (1, 0, 1, 0, 0, 1)}
@@ -81,8 +80,7 @@ class Ring:
 
     def inverse(self, element: Element) -> Element:
         """Inverse of a unit: power by the order of the unit group minus one."""
-        order = (2**self.d - 1) * 2 ** (self.d * (self.k - 1))
-        return self.power(element, order - 1)
+        return _unit_inverse(self, element)
 
     def point(self, party: int) -> Element:
         """Evaluation point of a party: the bits of its number."""
@@ -97,16 +95,7 @@ class Ring:
 
     def lagrange(self, parties: Sequence[int], target: int) -> list[Element]:
         """Coefficients that combine the parties' shares into the value at the target's point."""
-        result = []
-        for party in parties:
-            coefficient = self.element(1)
-            for other in parties:
-                if other != party:
-                    up = self.sub(self.point(target), self.point(other))
-                    down = self.sub(self.point(party), self.point(other))
-                    coefficient = self.mul(coefficient, self.mul(up, self.inverse(down)))
-            result.append(coefficient)
-        return result
+        return list(_lagrange(self, tuple(parties), target))
 
     def combine(self, coefficients: Sequence[Element], shares: Sequence[Element]) -> Element:
         """Inner product."""
@@ -124,6 +113,28 @@ class Ring:
         size = self.k // 8
         words = [int.from_bytes(data[i : i + size], "little") for i in range(0, len(data), size)]
         return [tuple(words[i : i + self.d]) for i in range(0, len(words), self.d)]
+
+
+@functools.cache
+def _unit_inverse(ring: Ring, element: Element) -> Element:
+    """Power by the order of the unit group minus one; remembered, for it is slow."""
+    order = (2**ring.d - 1) * 2 ** (ring.d * (ring.k - 1))
+    return ring.power(element, order - 1)
+
+
+@functools.cache
+def _lagrange(ring: Ring, parties: tuple[int, ...], target: int) -> tuple[Element, ...]:
+    """Product over the other parties of (target - other) / (party - other), for each party."""
+    result = []
+    for party in parties:
+        coefficient = ring.element(1)
+        for other in parties:
+            if other != party:
+                up = ring.sub(ring.point(target), ring.point(other))
+                down = ring.sub(ring.point(party), ring.point(other))
+                coefficient = ring.mul(coefficient, ring.mul(up, ring.inverse(down)))
+        result.append(coefficient)
+    return tuple(result)
 
 
 def signed(ring: Ring, element: Element) -> tuple[int, ...]:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import sha256
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 EMPTY = b"SPARSE_MERKLE_PLACEHOLDER_HASH__"
 LEAF = b"JMT::LeafNode"
@@ -50,7 +47,7 @@ def existence_holds(proof: bytes, root: bytes, key: bytes, value: bytes) -> bool
     return existence_root(message[1][0], key, value) == root
 
 
-def absence_neighbours(proof: bytes) -> list[tuple[bytes, bytes, bytes]]:
+def absence_neighbours(proof: bytes) -> list[tuple[bytes, bytes, bytes | None]]:
     """Key, value and computed root of each neighbour (left, right) in a non-existence proof."""
     absence = parse(parse(proof)[2][0])
     found = []
@@ -81,7 +78,7 @@ def parse(message: bytes) -> dict[int, list[bytes]]:
     while position < len(message):
         tag, position = varint(message, position)
         number, position = varint(message, position)
-        if tag & 7 == 2:  # noqa: PLR2004 - wire type of bytes
+        if tag & 7 == 2:
             fields.setdefault(tag >> 3, []).append(message[position : position + number])
             position += number
     return fields
@@ -95,5 +92,5 @@ def varint(message: bytes, position: int) -> tuple[int, int]:
         position += 1
         value |= (byte & 0x7F) << shift
         shift += 7
-        if byte < 0x80:  # noqa: PLR2004 - continuation bit
+        if byte < 0x80:
             return value, position

@@ -160,7 +160,7 @@ impl<'a> Fields<'a> {
 
 fn header(name: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let mut text = |value: &str, bytes: &mut Vec<u8>| {
+    let text = |value: &str, bytes: &mut Vec<u8>| {
         bytes.extend_from_slice(&(value.len() as u64).to_le_bytes());
         bytes.extend_from_slice(value.as_bytes());
     };

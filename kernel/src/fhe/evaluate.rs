@@ -6,8 +6,7 @@ use tfhe::prelude::{
     CiphertextList, FheEq, FheOrd, IfThenElse, ParameterSetConformant, SquashNoise, Tagged,
 };
 use tfhe::{
-    with_server_key_as_context, CompressedServerKey, CompressedSquashedNoiseCiphertextList,
-    FheBool,
+    with_server_key_as_context, CompressedServerKey, CompressedSquashedNoiseCiphertextList, FheBool,
 };
 
 use super::codec::{load, store, MAX_CIPHERTEXT, MAX_SERVER_KEY, MAX_SQUASHED};
@@ -235,10 +234,14 @@ impl ServerKey {
     /// # Errors
     /// `InvalidInput` for bytes that are no such ciphertext, blocks with unclean carries, or a
     /// parameter set without noise squashing.
-    pub fn squash(&self, ciphertext: &[u8], fhe_type: FheType, compressed: bool) -> Result<Vec<u8>> {
+    pub fn squash(
+        &self,
+        ciphertext: &[u8],
+        fhe_type: FheType,
+        compressed: bool,
+    ) -> Result<Vec<u8>> {
         self.parameters.require_squashing()?;
-        let refused =
-            |_| KernelError::InvalidInput("the ciphertext cannot be squashed".into());
+        let refused = |_| KernelError::InvalidInput("the ciphertext cannot be squashed".into());
         dispatch!(fhe_type,
             bool => {
                 let item = load!(FheBool, ciphertext, MAX_CIPHERTEXT, &(&self.key).into());

@@ -166,7 +166,9 @@ impl ClientKey {
         let (integer, _, _, squashing, compression, _, _, _) = self.key.clone().into_raw_parts();
         let AtomicPatternClientKey::Standard(standard) = integer.into_raw_parts().atomic_pattern
         else {
-            return Err(KernelError::Internal("unexpected kind of client key".into()));
+            return Err(KernelError::Internal(
+                "unexpected kind of client key".into(),
+            ));
         };
         let big = Zeroizing::new(standard.large_lwe_secret_key().as_ref().to_vec());
         let squashed = squashing.map_or_else(Vec::new, |key| {

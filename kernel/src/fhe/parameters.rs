@@ -5,15 +5,15 @@ use tfhe::core_crypto::prelude::{
     GlweDimension, LweCiphertextCount, LweDimension, PolynomialSize,
 };
 use tfhe::shortint::parameters::{
+    v1_7::meta::cpu::V1_7_META_PARAM_CPU_2_2_KS_PBS_PKE_TO_SMALL_ZKV2_TUNIFORM_2M128,
     CompactCiphertextListExpansionKind, CompactPublicKeyEncryptionParameters,
     CoreCiphertextModulus, ModulusSwitchType, NoiseSquashingClassicParameters,
     NoiseSquashingCompressionParameters, NoiseSquashingParameters, ShortintKeySwitchingParameters,
     SupportedCompactPkeZkScheme,
-    v1_7::meta::cpu::V1_7_META_PARAM_CPU_2_2_KS_PBS_PKE_TO_SMALL_ZKV2_TUNIFORM_2M128,
 };
 use tfhe::shortint::{
-    AtomicPatternParameters, CarryModulus, ClassicPBSParameters, EncryptionKeyChoice, MaxNoiseLevel,
-    MessageModulus, PBSParameters,
+    AtomicPatternParameters, CarryModulus, ClassicPBSParameters, EncryptionKeyChoice,
+    MaxNoiseLevel, MessageModulus, PBSParameters,
 };
 use tfhe::{Config, ConfigBuilder};
 
@@ -210,10 +210,7 @@ impl ParameterSet {
                 "public_key_dimension",
                 self.compact().0.encryption_lwe_dimension.0,
             ),
-            (
-                "squashed_dimension",
-                squashing.map_or(0, |s| s.dimension()),
-            ),
+            ("squashed_dimension", squashing.map_or(0, |s| s.dimension())),
             (
                 "compressed_squashed_dimension",
                 squashing.map_or(0, |s| s.compressed_dimension()),

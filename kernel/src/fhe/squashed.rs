@@ -7,15 +7,19 @@ use sha3::{Digest, Sha3_256};
 use tfhe::core_crypto::prelude::compressed_modulus_switched_glwe_ciphertext::CompressedModulusSwitchedGlweCiphertext;
 use tfhe::core_crypto::prelude::LweCiphertextCount;
 use tfhe::integer::ciphertext::DataKind;
-use tfhe::named::Named;
 use tfhe::shortint::ciphertext::SquashedNoiseCiphertext;
 use tfhe::shortint::{CarryModulus, MessageModulus};
-use tfhe::{CompressedSquashedNoiseCiphertextList, SquashedNoiseFheBool, SquashedNoiseFheUint, Tag};
+use tfhe::{
+    CompressedSquashedNoiseCiphertextList, SquashedNoiseFheBool, SquashedNoiseFheUint, Tag,
+};
 
 use super::codec::{load, malformed, Fields, MAX_SQUASHED};
 use super::parameters::{ParameterSet, Squashing};
 use super::value::{FheType, Format};
 use crate::error::{invalid, Result};
+
+/// Message blocks of 2 bits in one squashed block: the packing factor of user decryption answers.
+pub const MESSAGE_BLOCKS: usize = 2;
 
 /// Bits of a stored word of format 2: the whole 128-bit word, nothing is rounded away.
 const WORD_BITS: usize = 128;
@@ -270,6 +274,3 @@ fn extract_mask(polynomials: &[u128], size: usize, index: usize, mask: &mut [u12
         }
     }
 }
-
-/// Name of format 2 in its header.
-pub const COMPRESSED_NAME: &str = <CompressedSquashedNoiseCiphertextList as Named>::NAME;

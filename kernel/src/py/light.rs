@@ -39,7 +39,12 @@ fn light_genesis(
             signed_header: &signed_header,
             validators: &validators,
         };
-        light::genesis(&chain_id, &validators_hash, block, Clock { now_ns, drift_s })
+        light::genesis(
+            &chain_id,
+            &validators_hash,
+            block,
+            Clock { now_ns, drift_s },
+        )
     })?;
     summary_dict(py, &summary)
 }

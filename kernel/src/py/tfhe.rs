@@ -36,7 +36,10 @@ fn squashed_info(
     format: i64,
 ) -> PyResult<(usize, usize)> {
     guarded(py, || {
-        let (fhe_type, format) = (FheType::from_number(fhe_type)?, Format::from_number(format)?);
+        let (fhe_type, format) = (
+            FheType::from_number(fhe_type)?,
+            Format::from_number(format)?,
+        );
         let squashed = squashed::read_any(ciphertext, fhe_type, format)?;
         Ok((squashed.blocks(), squashed.dimension()))
     })
@@ -51,7 +54,10 @@ fn squashed_digest<'py>(
     format: i64,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let digest = guarded(py, || {
-        let (fhe_type, format) = (FheType::from_number(fhe_type)?, Format::from_number(format)?);
+        let (fhe_type, format) = (
+            FheType::from_number(fhe_type)?,
+            Format::from_number(format)?,
+        );
         Ok(squashed::read_any(ciphertext, fhe_type, format)?.digest())
     })?;
     Ok(PyBytes::new(py, &digest))
@@ -138,8 +144,10 @@ impl ClientKey {
         format: i64,
     ) -> PyResult<Bound<'py, PyAny>> {
         let value = guarded(py, || {
-            let (fhe_type, format) =
-                (FheType::from_number(fhe_type)?, Format::from_number(format)?);
+            let (fhe_type, format) = (
+                FheType::from_number(fhe_type)?,
+                Format::from_number(format)?,
+            );
             self.inner.decrypt(ciphertext, fhe_type, format)
         })?;
         to_int(py, &value)
@@ -204,8 +212,10 @@ impl KeyShare {
         info: &[u8],
     ) -> PyResult<Bound<'py, PyBytes>> {
         let bytes = guarded(py, || {
-            let (fhe_type, format) =
-                (FheType::from_number(fhe_type)?, Format::from_number(format)?);
+            let (fhe_type, format) = (
+                FheType::from_number(fhe_type)?,
+                Format::from_number(format)?,
+            );
             self.inner
                 .partial_decrypt(ciphertext, fhe_type, format, &prss.inner, info)
         })?;
@@ -253,12 +263,17 @@ impl CompactPublicKey {
             .iter()
             .map(|(number, value)| Ok((FheType::from_number(*number)?, from_int(value)?)))
             .collect::<PyResult<Vec<_>>>()?;
-        let bytes = guarded(py, || self.inner.encrypt_list(&values, &crs.inner, metadata))?;
+        let bytes = guarded(py, || {
+            self.inner.encrypt_list(&values, &crs.inner, metadata)
+        })?;
         Ok(PyBytes::new(py, &bytes))
     }
 
     fn __repr__(&self) -> String {
-        format!("CompactPublicKey(parameters={:?})", self.inner.parameters().name())
+        format!(
+            "CompactPublicKey(parameters={:?})",
+            self.inner.parameters().name()
+        )
     }
 }
 
@@ -279,8 +294,9 @@ impl Crs {
     }
 
     #[staticmethod]
-    fn load(py: Python<'_>, data: &[u8]) -> PyResult<Self> {
-        let inner = guarded(py, || compact::Crs::load(data))?;
+    #[pyo3(signature = (data, *, checked=false))]
+    fn load(py: Python<'_>, data: &[u8], checked: bool) -> PyResult<Self> {
+        let inner = guarded(py, || compact::Crs::load(data, checked))?;
         Ok(Self { inner })
     }
 
@@ -414,6 +430,10 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(squashed_digest, module)?)?;
     module.add_function(wrap_pyfunction!(plaintext_from_blocks, module)?)?;
     module.add_function(wrap_pyfunction!(verify_list, module)?)?;
+    module.add("USER_SHARE_PACKING_FACTOR", squashed::MESSAGE_BLOCKS)?;
+    module.add("MAX_LIST_BITS", compact::MAX_LIST_BITS)?;
+    module.add("MAX_LIST_VALUES", compact::MAX_LIST_VALUES)?;
+    module.add("MAX_METADATA", compact::MAX_METADATA)?;
     module.add_class::<ClientKey>()?;
     module.add_class::<KeyShare>()?;
     module.add_class::<CompactPublicKey>()?;

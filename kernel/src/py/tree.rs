@@ -23,7 +23,10 @@ struct Callable {
 impl Callable {
     fn call(&self, record: Record, key: &[u8]) -> PyResult<Option<Vec<u8>>> {
         Python::attach(|py| {
-            let answer = self.read.bind(py).call1((record.number(), PyBytes::new(py, key)))?;
+            let answer = self
+                .read
+                .bind(py)
+                .call1((record.number(), PyBytes::new(py, key)))?;
             if answer.is_none() {
                 return Ok(None);
             }
@@ -49,7 +52,10 @@ fn with_source<T: Send>(
     work: impl FnOnce(&dyn Source) -> Result<T> + Send,
 ) -> PyResult<T> {
     let raised = Raised::default();
-    let source = Callable { read, raised: Arc::clone(&raised) };
+    let source = Callable {
+        read,
+        raised: Arc::clone(&raised),
+    };
     let outcome = guarded(py, move || work(&source));
     let exception = raised.lock().unwrap_or_else(PoisonError::into_inner).take();
     exception.map_or(outcome, Err)
@@ -60,7 +66,11 @@ fn bytes(py: Python<'_>, data: &[u8]) -> Bytes {
 }
 
 fn update_tuple(py: Python<'_>, update: &Update) -> UpdateTuple {
-    let nodes = update.nodes.iter().map(|(key, node)| (bytes(py, key), bytes(py, node))).collect();
+    let nodes = update
+        .nodes
+        .iter()
+        .map(|(key, node)| (bytes(py, key), bytes(py, node)))
+        .collect();
     let stale = update.stale.iter().map(|key| bytes(py, key)).collect();
     (bytes(py, &update.root), nodes, stale)
 }
@@ -73,8 +83,10 @@ fn tree_update(
     updates: Vec<(PyBackedBytes, Option<PyBackedBytes>)>,
 ) -> PyResult<UpdateTuple> {
     let update = with_source(py, read, move |source| {
-        let changes: Vec<tree::Change<'_>> =
-            updates.iter().map(|(key, value)| (&**key, value.as_deref())).collect();
+        let changes: Vec<tree::Change<'_>> = updates
+            .iter()
+            .map(|(key, value)| (&**key, value.as_deref()))
+            .collect();
         tree::update(source, version, &changes)
     })?;
     Ok(update_tuple(py, &update))
@@ -87,8 +99,10 @@ fn tree_build(
     content: Vec<(PyBackedBytes, PyBackedBytes)>,
 ) -> PyResult<(Bytes, Vec<(Bytes, Bytes)>)> {
     let update = guarded(py, move || {
-        let content: Vec<(&[u8], &[u8])> =
-            content.iter().map(|(key, value)| (&**key, &**value)).collect();
+        let content: Vec<(&[u8], &[u8])> = content
+            .iter()
+            .map(|(key, value)| (&**key, &**value))
+            .collect();
         tree::build(version, &content)
     })?;
     let (root, nodes, _) = update_tuple(py, &update);
@@ -120,7 +134,9 @@ fn verify_membership(
     key: PyBackedBytes,
     value: PyBackedBytes,
 ) -> PyResult<()> {
-    guarded(py, move || tree::verify_membership(&proof, &root, &key, &value))
+    guarded(py, move || {
+        tree::verify_membership(&proof, &root, &key, &value)
+    })
 }
 
 #[pyfunction]

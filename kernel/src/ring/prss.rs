@@ -75,7 +75,7 @@ fn all_sets(access: Access) -> Vec<u16> {
 }
 
 fn checked_access(n: usize, t: usize) -> Result<Access> {
-    if n > MAX_PARTIES || t == 0 || 3 * t >= n {
+    if n > MAX_PARTIES || t == 0 || t >= n.div_ceil(3) {
         return invalid("PRSS needs 1 <= t, 3t < n <= 15");
     }
     match (u8::try_from(n), u8::try_from(t)) {

@@ -30,7 +30,8 @@ pub fn binomial(n: usize, k: usize) -> u128 {
 /// integers; it keeps one bit of reserve below Delta / 2.
 #[must_use]
 pub fn mask_capacity_ok(n: usize, t: usize, log_bound: u32, statistical: u32) -> bool {
-    if n > MAX_PARTIES || t == 0 || 3 * t >= n {
+    // 3 t < n, written so that no huge t can overflow.
+    if n > MAX_PARTIES || t == 0 || t >= n.div_ceil(3) {
         return false;
     }
     match log_bound.checked_add(statistical) {

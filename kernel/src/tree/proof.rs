@@ -32,7 +32,9 @@ pub fn prove(source: &dyn Source, version: u64, key: &[u8]) -> Result<Vec<u8>> {
         .map_err(|error| reader.explain(error))?
         .ok_or_else(|| missing(version))?;
     if root == Sha256Jmt::<Reader<'_>>::EMPTY_ROOT {
-        return Err(KernelError::InvalidInput("ICS-23 has no proof about an empty tree".into()));
+        return Err(KernelError::InvalidInput(
+            "ICS-23 has no proof about an empty tree".into(),
+        ));
     }
     let (value, proof) = tree
         .get_with_ics23_proof(key.to_vec(), version)
@@ -43,7 +45,9 @@ pub fn prove(source: &dyn Source, version: u64, key: &[u8]) -> Result<Vec<u8>> {
         None => verify_non_membership(&encoded, &root.0, key),
     }
     .map_err(|_| {
-        KernelError::Internal(format!("the store does not hold the values of version {version}"))
+        KernelError::Internal(format!(
+            "the store does not hold the values of version {version}"
+        ))
     })?;
     Ok(encoded)
 }
@@ -59,7 +63,9 @@ pub fn verify_membership(proof: &[u8], root: &[u8], key: &[u8], value: &[u8]) ->
     if ics23::verify_membership::<HostFunctionsManager>(&proof, &spec, &root.to_vec(), key, value) {
         return Ok(());
     }
-    Err(refused("the proof does not show this value under this key and root"))
+    Err(refused(
+        "the proof does not show this value under this key and root",
+    ))
 }
 
 /// Checks that the tree with `root` holds nothing under `key`.
@@ -78,12 +84,16 @@ pub fn verify_non_membership(proof: &[u8], root: &[u8], key: &[u8]) -> Result<()
     if ics23::verify_non_membership::<HostFunctionsManager>(&proof, &spec, &root.to_vec(), key) {
         return Ok(());
     }
-    Err(refused("the proof does not show the absence of this key under this root"))
+    Err(refused(
+        "the proof does not show the absence of this key under this root",
+    ))
 }
 
 fn decode(proof: &[u8], root: &[u8]) -> Result<CommitmentProof> {
     if root.len() != HASH {
-        return Err(KernelError::InvalidInput(format!("a root has {HASH} bytes")));
+        return Err(KernelError::InvalidInput(format!(
+            "a root has {HASH} bytes"
+        )));
     }
     if proof.len() > MAX_PROOF {
         return Err(refused("the proof is too large"));

@@ -68,7 +68,10 @@ pub fn update(source: &dyn Source, version: u64, changes: &[Change<'_>]) -> Resu
 /// Builds `version` from its whole content, for a node that starts from a snapshot.
 pub fn build(version: u64, content: &[(&[u8], &[u8])]) -> Result<Update> {
     check_version(version)?;
-    let changes: Vec<Change<'_>> = content.iter().map(|(key, value)| (*key, Some(*value))).collect();
+    let changes: Vec<Change<'_>> = content
+        .iter()
+        .map(|(key, value)| (*key, Some(*value)))
+        .collect();
     let sorted = sort_changes(&changes)?;
     // Building at version 0 starts from nothing; the nodes are then those of a first version.
     // For another version the empty predecessor is answered by `Nothing`.
@@ -107,7 +110,12 @@ fn apply(
 
 fn collect(root: [u8; 32], batch: &TreeUpdateBatch) -> Result<Update> {
     let encode = |(key, node): (&NodeKey, &Node)| Ok((encode_node_key(key), encode_node(node)?));
-    let nodes = batch.node_batch.nodes().iter().map(encode).collect::<Result<Vec<_>>>()?;
+    let nodes = batch
+        .node_batch
+        .nodes()
+        .iter()
+        .map(encode)
+        .collect::<Result<Vec<_>>>()?;
     let stale = batch
         .stale_node_index_batch
         .iter()
@@ -120,7 +128,9 @@ fn check_version(version: u64) -> Result<()> {
     if version < MAX_VERSION {
         return Ok(());
     }
-    Err(KernelError::InvalidInput(format!("version {version} is too large")))
+    Err(KernelError::InvalidInput(format!(
+        "version {version} is too large"
+    )))
 }
 
 /// Checks sizes and orders the changes by key hash, so that the caller's order has no effect.
@@ -128,8 +138,13 @@ fn sort_changes(changes: &[Change<'_>]) -> Result<BTreeMap<KeyHash, Option<Vec<u
     let mut sorted = BTreeMap::new();
     for (key, value) in changes {
         check_sizes(key, *value)?;
-        if sorted.insert(key_hash(key), value.map(<[u8]>::to_vec)).is_some() {
-            return Err(KernelError::InvalidInput("a key occurs twice in one update".into()));
+        if sorted
+            .insert(key_hash(key), value.map(<[u8]>::to_vec))
+            .is_some()
+        {
+            return Err(KernelError::InvalidInput(
+                "a key occurs twice in one update".into(),
+            ));
         }
     }
     Ok(sorted)
@@ -137,11 +152,15 @@ fn sort_changes(changes: &[Change<'_>]) -> Result<BTreeMap<KeyHash, Option<Vec<u
 
 fn check_sizes(key: &[u8], value: Option<&[u8]>) -> Result<()> {
     if key.is_empty() || key.len() > MAX_KEY {
-        return Err(KernelError::InvalidInput(format!("a key has 1 to {MAX_KEY} bytes")));
+        return Err(KernelError::InvalidInput(format!(
+            "a key has 1 to {MAX_KEY} bytes"
+        )));
     }
     // ICS-23 cannot prove an empty value.
     if value.is_some_and(|bytes| bytes.is_empty() || bytes.len() > MAX_VALUE) {
-        return Err(KernelError::InvalidInput(format!("a value has 1 to {MAX_VALUE} bytes")));
+        return Err(KernelError::InvalidInput(format!(
+            "a value has 1 to {MAX_VALUE} bytes"
+        )));
     }
     Ok(())
 }

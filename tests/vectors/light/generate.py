@@ -28,12 +28,10 @@ DEADLINE_SECONDS = 120.0
 HERE = Path(__file__).parent
 
 
-def call(port: int, method: str, **arguments: str) -> Any:  # noqa: ANN401 - JSON of the engine
+def call(port: int, method: str, **arguments: str) -> Any:
     """Call an RPC method by GET and return its ``result``."""
     query = urllib.parse.urlencode(arguments)
-    with urllib.request.urlopen(  # noqa: S310 - fixed scheme and loopback host
-        f"http://127.0.0.1:{port}/{method}?{query}", timeout=5
-    ) as response:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/{method}?{query}", timeout=5) as response:
         return json.load(response)["result"]
 
 
@@ -86,10 +84,10 @@ def p2p_port(index: int) -> int:
 def prepare(binary: str, root: Path, validators: int, chain_id: str) -> list[Path]:
     """Create the homes of all nodes and return them."""
     run = [binary, "testnet", "--v", str(validators), "--o", str(root)]
-    subprocess.run(run, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - the given binary
+    subprocess.run(run, check=True, stdout=subprocess.DEVNULL)
     homes = [root / f"node{index}" for index in range(validators)]
     identities = [
-        subprocess.run(  # noqa: S603 - the given binary
+        subprocess.run(
             [binary, "show-node-id", "--home", str(home)],
             check=True,
             capture_output=True,
@@ -133,7 +131,7 @@ def run_chain(binary: str, validators: int, chain_id: str) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         homes = prepare(binary, Path(folder), validators, chain_id)
         nodes = [
-            subprocess.Popen(  # noqa: S603 - the given binary
+            subprocess.Popen(
                 [binary, "start", "--home", str(home)],
                 stdout=(home / "log").open("wb"),
                 stderr=subprocess.STDOUT,

@@ -1,0 +1,1 @@
+"""The node: the ABCI application and its assembly, no business rule."""

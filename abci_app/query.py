@@ -1,0 +1,116 @@
+"""Reading the committed state: `/store` with proof, `/simulate`, and the queries of the modules.
+
+A query takes one snapshot of the database at entry, so that its value, its proof and its height belong
+together, and never waits for consensus. It answers; it never raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+import structlog
+
+from abci_app.deliver import BlockInfo, Machine, deliver, open_block
+from ledger import tree
+from ledger.module import Query
+from ledger.state import State
+from ledger.store import Snapshot, Store
+from wire.limits import MAX_TRANSACTION_BYTES
+from wire.pb.tkms.comet.v1 import abci_pb2
+from wire.pb.tkms.state.v1 import state_pb2
+from wire.pb.tkms.tx.v1 import tx_pb2
+from wire.reasons import Reason, Rejection
+
+CODESPACE: Final = "tkms"
+# data of this op: the raw ics23.CommitmentProof; its root is the app hash of header height + 1.
+PROOF_TYPE: Final = "tkms:ics23"
+
+_LOG: Final = structlog.get_logger(__name__)
+_NO_SIGNATURE: Final = bytes(65)
+
+
+def answer_query(
+    store: Store, machine: Machine, paths: Mapping[str, Query], request: abci_pb2.RequestQuery
+) -> abci_pb2.ResponseQuery:
+    """Answer one query."""
+    with store.snapshot() as snapshot:
+        height = snapshot.height
+        try:
+            if height is None:
+                raise Rejection(Reason.NOT_FOUND, "the chain has not started")
+            if request.height not in (0, height):
+                raise Rejection(Reason.NOT_FOUND, f"only height {height} is kept")
+            response = _route(snapshot, machine, paths, request, height)
+        except Rejection as rejection:
+            response = _refusal(rejection.reason, str(rejection))
+        except Exception:
+            _LOG.exception("bug in a query", path=request.path)
+            response = _refusal(Reason.INTERNAL, "see the node's log")
+        response.height = height or 0
+        return response
+
+
+def _route(
+    snapshot: Snapshot,
+    machine: Machine,
+    paths: Mapping[str, Query],
+    request: abci_pb2.RequestQuery,
+    height: int,
+) -> abci_pb2.ResponseQuery:
+    if request.path == "/store":
+        return _store(snapshot, request, height)
+    if request.path == "/simulate":
+        value = simulate(machine, State(snapshot), height, request.data)
+        return abci_pb2.ResponseQuery(value=value.SerializeToString(deterministic=True))
+    query = paths.get(request.path)
+    if query is None:
+        raise Rejection(Reason.UNKNOWN_QUERY, request.path)
+    return abci_pb2.ResponseQuery(value=query(State(snapshot), request.data))
+
+
+def _store(
+    snapshot: Snapshot, request: abci_pb2.RequestQuery, height: int
+) -> abci_pb2.ResponseQuery:
+    """Value of a raw key, empty where there is none (no stored value is empty)."""
+    if not request.data:
+        raise Rejection(Reason.UNKNOWN_QUERY, "the data is the key")
+    response = abci_pb2.ResponseQuery(key=request.data, value=snapshot.get(request.data) or b"")
+    if request.prove:
+        proof = tree.prove(snapshot, height, request.data)
+        response.proof_ops.ops.add(type=PROOF_TYPE, key=request.data, data=proof)
+    return response
+
+
+def simulate(machine: Machine, state: State, height: int, raw: bytes) -> state_pb2.Simulation:
+    """Run a transaction, whose signature may be missing, as the next block would."""
+    block = open_block(machine, state, BlockInfo(height + 1, 0), check_signatures=False)
+    outcome = deliver(block, _with_signature(raw))
+    return state_pb2.Simulation(
+        code=outcome.code,
+        detail=outcome.log,
+        fee=outcome.fee,
+        escrow=outcome.escrow,
+        request_ids=outcome.request_ids,
+    )
+
+
+def _with_signature(raw: bytes) -> bytes:
+    """Give an unsigned transaction a signature of the right length, so that its fee is right."""
+    if len(raw) > MAX_TRANSACTION_BYTES:
+        return raw
+    try:
+        transaction = tx_pb2.Tx.FromString(raw)
+    except ValueError:
+        # Strict decoding says what is wrong with it.
+        return raw
+    if transaction.signature:
+        return raw
+    filled = tx_pb2.Tx(
+        body=transaction.body, scheme=tx_pb2.SCHEME_SECP256K1, signature=_NO_SIGNATURE
+    )
+    return filled.SerializeToString(deterministic=True)
+
+
+def _refusal(reason: Reason, words: str) -> abci_pb2.ResponseQuery:
+    return abci_pb2.ResponseQuery(code=int(reason), log=words, codespace=CODESPACE)

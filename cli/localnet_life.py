@@ -1,0 +1,256 @@
+"""What `localnet up`, `down`, `reset` and the demo do: make, start, wait, end, remove."""
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from cli import localnet_homes, localnet_plan
+from cli.errors import CliError, ConfigError, ExitCode
+from cli.localnet_plan import Plan
+from cli.localnet_supervisor import PID_FILE, RUNNING, SOCKET
+from cli.localnet_topology import Topology
+
+# Shutting down may take as long as the slowest process takes to end.
+_ANSWER_S, _END_S, _POLL_S = 30.0, 40.0, 0.1
+# What `down` may remove: anything else in the folder makes it refuse.
+_OURS = {
+    "accounts",
+    "coprocessor",
+    "logs",
+    "storage",
+    localnet_plan.FILE_NAME,
+    PID_FILE,
+    SOCKET,
+    RUNNING,
+}
+
+
+class NotRunningError(CliError):
+    """The network's supervisor does not answer."""
+
+    exit_code = ExitCode.UNREACHABLE
+    reason = "NOT_RUNNING"
+
+
+def default_home() -> Path:
+    """Return the folder of the local network: TKMS_LOCALNET_HOME or ./.tkms-localnet."""
+    return Path(os.environ.get("TKMS_LOCALNET_HOME") or ".tkms-localnet")
+
+
+def ask(home: Path, verb: str, names: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Send one request to the supervisor and return the states of all processes.
+
+    Raises:
+        NotRunningError: nobody answers.
+        CliError: the supervisor refuses.
+    """
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(_ANSWER_S)
+        try:
+            connection.connect(str(home.resolve() / SOCKET))
+            connection.sendall(json.dumps({"verb": verb, "names": list(names)}).encode() + b"\n")
+            with connection.makefile("rb") as stream:
+                answer = json.loads(stream.readline())
+        except (OSError, ValueError) as error:
+            raise NotRunningError(
+                f"the local network in {home} does not run",
+                hint="`tkms localnet up` starts it (and keeps its data)",
+            ) from error
+    refused = answer.get("error")
+    if refused:
+        raise CliError(refused["sentence"], reason=refused["reason"], hint=refused["hint"])
+    return list(answer["processes"])
+
+
+def running(home: Path) -> bool:
+    """Whether the supervisor answers."""
+    try:
+        ask(home, "status")
+    except NotRunningError:
+        return False
+    return True
+
+
+def create_or_load(home: Path, topology: Topology) -> tuple[Plan, bool]:
+    """Return the network in `home`, and whether it was made now."""
+    if (home / localnet_plan.FILE_NAME).exists():
+        plan = localnet_plan.load(home)
+        taken = [port for port in plan.ports() if not localnet_plan.port_is_free(port)]
+        if taken:
+            raise ConfigError(
+                f"ports {', '.join(map(str, taken))} are in use by others",
+                reason="PORT_TAKEN",
+                hint="end what listens there, or make a new network with `tkms localnet reset`",
+            )
+        return plan, False
+    if home.exists() and any(home.iterdir()):
+        raise ConfigError(
+            f"{home} is not empty and holds no local network", hint="name another folder"
+        )
+    plan = localnet_plan.make(home, topology)
+    try:
+        return localnet_homes.write(plan, topology), True
+    except BaseException:
+        # Half a network must not be taken for a whole one.
+        shutil.rmtree(plan.home, ignore_errors=True)
+        raise
+
+
+def start(plan: Plan, owner: int | None = None) -> None:
+    """Start the supervisor, detached; it ends by itself when `owner` (a pid) ends."""
+    command = [sys.executable, "-m", "cli", "localnet", "supervise", "--home", str(plan.home)]
+    if owner is not None:
+        command += ["--owner", str(owner)]
+    root = str(Path(__file__).resolve().parent.parent)
+    inherited = os.environ.get("PYTHONPATH")
+    environment = {
+        **os.environ,
+        "PYTHONPATH": f"{root}{os.pathsep}{inherited}" if inherited else root,
+    }
+    log = plan.home / "logs" / "supervisor.log"
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    # Not subprocess: this process is meant to outlive us, and leaves our session by itself.
+    pid = os.posix_spawn(
+        sys.executable,
+        command,
+        environment,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(log), flags, 0o600),
+            (os.POSIX_SPAWN_OPEN, 2, str(log), flags, 0o600),
+        ],
+    )
+    deadline = time.monotonic() + _ANSWER_S
+    while not running(plan.home):
+        if _has_ended(pid) or time.monotonic() > deadline:
+            words = log.read_text("utf-8", "replace").strip()[-400:]
+            raise CliError(f"the supervisor did not start: {words}", hint=f"see {log}")
+        time.sleep(_POLL_S)
+
+
+def wait_ready(
+    plan: Plan,
+    timeout_s: float,
+    show: Callable[[list[dict[str, Any]]], None] = lambda _: None,
+    only: Callable[[str], bool] = lambda _: True,
+) -> list[dict[str, Any]]:
+    """Wait until all processes (that `only` names) are ready; `show` sees every state.
+
+    Raises:
+        CliError: a process crashed repeatedly; TIMEOUT when time is up.
+    """
+    deadline = time.monotonic() + timeout_s
+    while True:
+        states = ask(plan.home, "status")
+        show(states)
+        waited = [state for state in states if only(str(state["name"]))]
+        if all(state["state"] == "ready" for state in waited):
+            return states
+        crashed = [state for state in waited if state["restarts"] >= 3]  # noqa: PLR2004
+        if crashed:
+            name = crashed[0]["name"]
+            raise CliError(
+                f"{name} does not stay up (exit code {crashed[0]['exit_code']}): "
+                f"{last_words(plan.home, str(name))}",
+                reason="PROCESS_CRASHED",
+                hint=f"tkms localnet logs {name}",
+            )
+        if time.monotonic() > deadline:
+            late = ", ".join(s["name"] for s in waited if s["state"] != "ready")
+            raise CliError(
+                f"not ready after {timeout_s:.0f} s: {late}",
+                reason="NOT_READY",
+                exit_code=ExitCode.TIMEOUT,
+                hint="tkms localnet logs",
+            )
+        time.sleep(_POLL_S)
+
+
+def last_words(home: Path, name: str) -> str:
+    """Return the last line that a process itself wrote."""
+    path = home / "logs" / f"{name}.log"
+    if not path.exists():
+        return "it said nothing"
+    lines = path.read_text("utf-8", "replace").strip().splitlines()
+    said = [line for line in lines if line and not line.startswith("supervisor:")]
+    return said[-1][:300] if said else "it said nothing"
+
+
+def end(home: Path) -> None:
+    """End the supervisor and every process of the network; nothing when none runs."""
+    pid = _supervisor_pid(home)
+    with contextlib.suppress(NotRunningError):
+        ask(home, "shutdown")
+    deadline = time.monotonic() + _END_S
+    while pid and _is_of(pid, home) and time.monotonic() < deadline:
+        _has_ended(pid)
+        time.sleep(_POLL_S)
+    _sweep(home)
+    for name in (SOCKET, PID_FILE, RUNNING):
+        (home / name).unlink(missing_ok=True)
+
+
+def remove(home: Path) -> None:
+    """Delete the network's folder; refuses where something else lies in it."""
+    if not home.exists():
+        return
+    if not (home / localnet_plan.FILE_NAME).exists() and any(home.iterdir()):
+        raise ConfigError(f"{home} holds no local network: nothing is deleted")
+    foreign = [
+        path.name
+        for path in home.iterdir()
+        if path.name not in _OURS and not path.name.removeprefix("node").isdecimal()
+    ]
+    if foreign:
+        raise ConfigError(
+            f"{home} holds other things too ({', '.join(sorted(foreign))}): nothing is deleted"
+        )
+    shutil.rmtree(home)
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a child of ours has ended (and collect it); False for other people's processes."""
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] == pid
+    except ChildProcessError:
+        return False
+
+
+def _supervisor_pid(home: Path) -> int | None:
+    try:
+        return int((home / PID_FILE).read_text("ascii"))
+    except (OSError, ValueError):
+        return None
+
+
+def _sweep(home: Path) -> None:
+    """Kill what a crashed supervisor left: recorded pids whose command line names this home."""
+    try:
+        record = json.loads((home / RUNNING).read_text("utf-8"))
+        pids = [int(pid) for pid in [record["supervisor"], *record["pids"]]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    for pid in pids:
+        if _is_of(pid, home):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, signal.SIGKILL)
+
+
+def _is_of(pid: int, home: Path) -> bool:
+    """Whether a living process's command line names this home: pids are reused."""
+    shown = subprocess.run(  # noqa: S603 - fixed arguments
+        ["ps", "-ww", "-o", "stat=", "-o", "args=", "-p", str(pid)],  # noqa: S607 - ps is everywhere
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.strip()
+    return bool(shown) and not shown.startswith("Z") and str(home.resolve()) in shown

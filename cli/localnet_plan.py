@@ -1,0 +1,267 @@
+"""Where everything of a local network lies and listens: folders, sockets, ports, processes.
+
+    <home>/localnet.json          this plan; what clients read
+    <home>/node<i>/               CometBFT home: config/, data/
+    <home>/node<i>/app|core|connector/
+    <home>/storage/ coprocessor/  accounts/  logs/
+    <home>/supervisor.sock .pid   only while it runs
+"""
+
+import json
+import os
+import socket
+import sys
+import zlib
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from cli.errors import ConfigError
+from cli.localnet_topology import Topology
+
+FILE_NAME = "localnet.json"
+# Below the range that Linux hands out to outgoing connections, so that a port stays free.
+_FIRST_PORT, _LAST_PORT, _PORTS_A_HOME = 20000, 32000, 100
+# sun_path has 108 bytes with its final zero (104 on BSD).
+_LONGEST_SOCKET_PATH = 103
+APPLICATION = "demo"
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorPlan:
+    """Ports of one operator."""
+
+    index: int
+    rpc_port: int
+    p2p_port: int
+    peer_port: int
+    metrics_port: int
+
+    @property
+    def name(self) -> str:
+        """Folder name."""
+        return f"node{self.index}"
+
+    @property
+    def rpc_url(self) -> str:
+        """CometBFT's RPC endpoint."""
+        return f"http://127.0.0.1:{self.rpc_port}"
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessPlan:
+    """A process that the supervisor runs.
+
+    `ready` is "log:<word>" (a line with the event), or "rpc:<url>" (a chain at height 2 or more).
+    `after` are processes that must be ready first; `binds` are processes that stop with this one
+    and that this one takes along when it starts.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    ready: str
+    after: tuple[str, ...] = ()
+    binds: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The whole network."""
+
+    home: Path
+    chain_id: str
+    parameters: str
+    threshold: int
+    operators: tuple[OperatorPlan, ...]
+    storage_port: int
+    coprocessor_port: int
+    validators_hash: str = ""
+    accounts: dict[str, str] = field(default_factory=dict)
+    processes: tuple[ProcessPlan, ...] = ()
+
+    @property
+    def storage_url(self) -> str:
+        """Base address of the store."""
+        return f"http://127.0.0.1:{self.storage_port}"
+
+    @property
+    def coprocessor_url(self) -> str:
+        """Base address of the coprocessor stand-in."""
+        return f"http://127.0.0.1:{self.coprocessor_port}"
+
+    def folder(self, operator: OperatorPlan) -> Path:
+        """CometBFT home of an operator."""
+        return self.home / operator.name
+
+    def ports(self) -> list[int]:
+        """Return every port, for checks."""
+        taken = [self.storage_port, self.coprocessor_port]
+        for operator in self.operators:
+            taken += [
+                operator.rpc_port,
+                operator.p2p_port,
+                operator.peer_port,
+                operator.metrics_port,
+            ]
+        return taken
+
+    def document(self) -> dict[str, object]:
+        """Return what localnet.json holds."""
+        return {
+            "version": 1,
+            "chain_id": self.chain_id,
+            "parameters": self.parameters,
+            "threshold": self.threshold,
+            "node": self.operators[0].rpc_url,
+            "storage": self.storage_url,
+            "coprocessor": self.coprocessor_url,
+            "application": APPLICATION,
+            "trusted_validators_hash": self.validators_hash,
+            "operators": [asdict(operator) for operator in self.operators],
+            "storage_port": self.storage_port,
+            "coprocessor_port": self.coprocessor_port,
+            "accounts": self.accounts,
+            "processes": [asdict(process) for process in self.processes],
+        }
+
+    def save(self) -> None:
+        """Write localnet.json as a whole."""
+        path = self.home / FILE_NAME
+        temporary = path.with_suffix(".new")
+        temporary.write_text(json.dumps(self.document(), indent=1) + "\n", encoding="utf-8")
+        temporary.replace(path)
+
+
+def load(home: Path) -> Plan:
+    """Read the plan of an existing network.
+
+    Raises:
+        ConfigError: there is none, or it is not readable.
+    """
+    path = home / FILE_NAME
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return Plan(
+            home=home.resolve(),
+            chain_id=document["chain_id"],
+            parameters=document["parameters"],
+            threshold=document["threshold"],
+            operators=tuple(OperatorPlan(**entry) for entry in document["operators"]),
+            storage_port=document["storage_port"],
+            coprocessor_port=document["coprocessor_port"],
+            validators_hash=document["trusted_validators_hash"],
+            accounts=document["accounts"],
+            processes=tuple(_process(entry) for entry in document["processes"]),
+        )
+    except FileNotFoundError as error:
+        raise ConfigError(
+            f"there is no local network in {home}",
+            reason="NO_LOCALNET",
+            hint="start one with `tkms localnet up`, or name its folder with --home",
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"{path} is not readable: {error}") from error
+
+
+def _process(entry: dict[str, object]) -> ProcessPlan:
+    lists = {name: tuple(entry[name]) for name in ("argv", "after", "binds")}  # type: ignore[arg-type]
+    return ProcessPlan(name=str(entry["name"]), ready=str(entry["ready"]), **lists)
+
+
+def make(home: Path, topology: Topology) -> Plan:
+    """Choose ports for a new network; nothing is written."""
+    home = home.resolve()
+    longest = home / f"node{topology.operators}" / "connector" / "connector.sock"
+    if len(os.fsencode(longest)) > _LONGEST_SOCKET_PATH:
+        raise ConfigError(
+            f"the path {home} is too long for unix sockets", hint="choose a shorter --home"
+        )
+    ports = free_ports(topology.operators * 4 + 2, topology.base_port or _first_port(home))
+    operators = tuple(
+        OperatorPlan(index + 1, *ports[4 * index : 4 * index + 4])
+        for index in range(topology.operators)
+    )
+    return Plan(
+        home=home,
+        chain_id=topology.chain_id,
+        parameters=topology.parameters,
+        threshold=topology.threshold,
+        operators=operators,
+        storage_port=ports[-2],
+        coprocessor_port=ports[-1],
+    )
+
+
+def _first_port(home: Path) -> int:
+    """Return a start that differs from folder to folder and is the same for a folder."""
+    slots = (_LAST_PORT - _FIRST_PORT) // _PORTS_A_HOME
+    return _FIRST_PORT + zlib.crc32(str(home).encode()) % slots * _PORTS_A_HOME
+
+
+def free_ports(count: int, first: int) -> list[int]:
+    """Return distinct ports from `first` upwards that nobody listens on.
+
+    Raises:
+        ConfigError: not enough ports up to 65535.
+    """
+    found: list[int] = []
+    for port in range(first, 65536):
+        if port_is_free(port):
+            found.append(port)
+            if len(found) == count:
+                return found
+    raise ConfigError(f"fewer than {count} free ports from {first} on")
+
+
+def port_is_free(port: int) -> bool:
+    """Whether 127.0.0.1:port can be listened on."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
+
+
+def processes(plan: Plan, engine: Path) -> tuple[ProcessPlan, ...]:
+    """Return every process of the network in the order in which they start."""
+    everything: list[ProcessPlan] = [
+        ProcessPlan("storage", _tkms("storage", plan.home / "storage"), "log:ready")
+    ]
+    for operator in plan.operators:
+        everything += _operator_processes(plan, operator, engine)
+    first = plan.operators[0].index
+    everything.append(
+        ProcessPlan(
+            "coprocessor",
+            _tkms("coprocessor", plan.home / "coprocessor"),
+            "log:ready",
+            after=(f"engine{first}", "storage"),
+        )
+    )
+    return tuple(everything)
+
+
+def _operator_processes(plan: Plan, operator: OperatorPlan, engine: Path) -> list[ProcessPlan]:
+    folder, index = plan.folder(operator), operator.index
+    node, engine_name, core = f"node{index}", f"engine{index}", f"core{index}"
+    return [
+        ProcessPlan(node, _tkms("node", folder / "app"), "log:ready", binds=(engine_name,)),
+        ProcessPlan(
+            engine_name,
+            (str(engine), "start", "--home", str(folder)),
+            f"rpc:{operator.rpc_url}",
+            after=(node,),
+        ),
+        ProcessPlan(core, _tkms("core", folder / "core"), "log:ready"),
+        ProcessPlan(
+            f"connector{index}",
+            _tkms("connector", folder / "connector"),
+            "log:ready",
+            after=(engine_name, core, "storage"),
+        ),
+    ]
+
+
+def _tkms(verb: str, home: Path) -> tuple[str, ...]:
+    return (sys.executable, "-m", "cli", verb, "--home", str(home))

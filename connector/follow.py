@@ -1,0 +1,234 @@
+"""From the request log to the core: every entry once, in order, proven.
+
+`Follower` reads `asc/log/<sequence>` with a proof, so a lying node cannot move the durable cursor
+over a request. `Submitter` hands entries to the core with evidence of one recent height H: the
+entry, the epoch and the key as of H, and header H + 1. One height for all keeps the core's trusted
+header rising.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from client import keys
+from client.chain import Chain, Proven
+from client.errors import ClientError, HeightUnavailable, StorageError, VerificationFailed
+from client.headers import FIRST_HEIGHT
+from client.storage import StorageClient
+from connector.core import CoreClient
+from connector.database import LOG_CURSOR, Database, Work
+from connector.errors import ConnectorError, CoreRefusedError, CoreUnavailableError
+from connector.ticker import Ticker
+from wire.pb.tkms.asc.v1 import asc_pb2
+from wire.pb.tkms.core.v1 import core_pb2
+from wire.pb.tkms.state.v1 import state_pb2
+
+_LOG = structlog.get_logger(__name__)
+
+_BATCH: Final = 64
+# Seconds until the next try of an entry that could not be handed over.
+_BACKOFF_S: Final = 1.0
+_LONGEST_BACKOFF_S: Final = 15.0
+# Tries to find a ciphertext before the core is told that it is missing: about half a minute.
+_BLOB_ATTEMPTS: Final = 6
+# Headers between the core's trusted one and the newest are doubled up to this number.
+_MOST_HEADERS: Final = 256
+
+
+class Follower:
+    """Copies new log entries into the database."""
+
+    def __init__(self, chain: Chain, database: Database) -> None:
+        """Continue from the durable cursor."""
+        self._chain = chain
+        self._database = database
+
+    async def step(self) -> int:
+        """Read all entries that the newest proven state has; returns how many were new."""
+        height = await self._chain.newest_provable()
+        added = 0
+        while True:
+            sequence = self._database.cursor(LOG_CURSOR) + 1
+            proven = await self._chain.proven_value(keys.log_entry(sequence), height)
+            if proven.value is None:
+                return added
+            self._database.add_work(sequence, proven.value)
+            added += 1
+
+    async def run(self, ticker: Ticker, wake: asyncio.Event) -> None:
+        """Follow for ever; failures are logged and the next block tries again."""
+        height = 0
+        while True:
+            height = await ticker.beyond(height)
+            try:
+                if await self.step():
+                    wake.set()
+            except HeightUnavailable:
+                continue
+            except ClientError as error:
+                _LOG.warning("request log not read", error=str(error))
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitterParts:
+    """What a submitter works with."""
+
+    chain: Chain
+    storage: StorageClient
+    core: CoreClient
+    database: Database
+    party: int
+    now: Callable[[], float] = time.time
+
+
+class Submitter:
+    """Hands entries to the core until it has accepted each of them."""
+
+    def __init__(self, parts: SubmitterParts) -> None:
+        """Nothing is kept outside the database."""
+        self._chain = parts.chain
+        self._storage = parts.storage
+        self._core = parts.core
+        self._database = parts.database
+        self._party = parts.party
+        self._now = parts.now
+
+    async def step(self) -> int:
+        """Hand over what is due, in log order; returns how many entries are off the list."""
+        finished = 0
+        for work in self._database.pending_work(self._now(), _BATCH):
+            try:
+                state = await self._handle(work)
+            except (CoreUnavailableError, HeightUnavailable) as error:
+                # Nothing later would fare better.
+                _LOG.warning("submission waits", sequence=work.sequence, error=str(error))
+                return finished
+            except (ClientError, ConnectorError) as error:
+                _LOG.warning("submission failed", sequence=work.sequence, error=str(error))
+                state = ""
+            if state:
+                self._database.finish_work(work.sequence, state)
+                finished += 1
+            else:
+                wait = min(_BACKOFF_S * 2**work.attempts, _LONGEST_BACKOFF_S)
+                self._database.postpone_work(work.sequence, self._now() + wait)
+        return finished
+
+    async def run(self, wake: asyncio.Event, poll_seconds: float) -> None:
+        """Submit for ever, woken by the follower and by time."""
+        while True:
+            if await self.step() < _BATCH:
+                wake.clear()
+                try:
+                    async with asyncio.timeout(poll_seconds):
+                        await wake.wait()
+                except TimeoutError:
+                    continue
+
+    async def _handle(self, work: Work) -> str:
+        """New state of the entry; empty to try again later."""
+        entry = asc_pb2.LogEntry.FromString(work.entry)
+        height = await self._chain.newest_provable()
+        if await self._settled(entry, height):
+            _LOG.info("request settled", request=entry.request_id.hex(), sequence=work.sequence)
+            return "settled"
+        blobs, missing = await self._blobs(entry)
+        if missing and work.attempts < _BLOB_ATTEMPTS:
+            _LOG.warning(
+                "ciphertexts missing",
+                request=entry.request_id.hex(),
+                missing=len(missing),
+                attempt=work.attempts,
+            )
+            return ""
+        request = await self._evidence(entry, height)
+        request.ciphertexts.extend(blobs)
+        state = await self._submit(request, height)
+        _LOG.info(
+            "request submitted",
+            request=entry.request_id.hex(),
+            sequence=work.sequence,
+            state=core_pb2.WorkState.Name(state),
+            missing=len(missing),
+        )
+        return "submitted"
+
+    async def _settled(self, entry: asc_pb2.LogEntry, height: int) -> bool:
+        """Whether the chain proves that our answer is in or that no answer is taken any more."""
+        proven = await self._chain.proven_value(keys.status(entry.request_id), height)
+        if proven.value is None:
+            return False
+        status = asc_pb2.RequestStatus.FromString(proven.value)
+        return bool(status.closed_height) or self._party in status.answered
+
+    async def _blobs(self, entry: asc_pb2.LogEntry) -> tuple[list[core_pb2.Blob], list[bytes]]:
+        """Ciphertexts by digest, each once, and the digests that no replica has."""
+        sizes = {ciphertext.digest: ciphertext.size for ciphertext in entry.ciphertexts}
+        blobs: list[core_pb2.Blob] = []
+        missing: list[bytes] = []
+        for digest, size in sizes.items():
+            try:
+                data = await self._storage.get(digest, size)
+            except (StorageError, VerificationFailed, ClientError) as error:
+                _LOG.warning("ciphertext not served", digest=digest.hex(), error=str(error))
+                missing.append(digest)
+            else:
+                blobs.append(core_pb2.Blob(digest=digest, data=data))
+        return blobs, missing
+
+    async def _evidence(self, entry: asc_pb2.LogEntry, height: int) -> core_pb2.SubmitRequest:
+        """Everything as of one height; each proof was checked here too."""
+        request = core_pb2.SubmitRequest(
+            entry=await self._proven(keys.log_entry(entry.sequence), height),
+            epoch=await self._proven(keys.epoch(entry.epoch_id), height),
+        )
+        if entry.kind != asc_pb2.REQUEST_KIND_KEY_GENERATION:
+            request.key.CopyFrom(await self._proven(keys.key_record(entry.key_id), height))
+        return request
+
+    async def _proven(self, key: bytes, height: int) -> state_pb2.ProvenValue:
+        proven: Proven = await self._chain.proven_value(key, height)
+        if proven.value is None:
+            raise VerificationFailed(f"the state proves that {key!r} is absent")
+        return state_pb2.ProvenValue(
+            key=key, value=proven.value, proof=proven.proof, height=proven.height
+        )
+
+    async def _submit(self, request: core_pb2.SubmitRequest, height: int) -> int:
+        """Submit with few headers first, then with more in between where trust does not reach."""
+        trusted = (await self._core.status()).trusted_height
+        pieces = 1
+        while True:
+            del request.headers[:]
+            for wanted in header_path(trusted, height + 1, pieces):
+                request.headers.append(await self._light_block(wanted))
+            try:
+                return await self._core.submit(request)
+            except CoreRefusedError as error:
+                if not error.missing_trust or pieces >= _MOST_HEADERS:
+                    raise
+                pieces *= 2
+
+    async def _light_block(self, height: int) -> core_pb2.LightBlock:
+        block = await self._chain.headers.block(height)
+        return core_pb2.LightBlock(
+            height=height, signed_header=block.signed_header, validators=block.validators
+        )
+
+
+def header_path(trusted: int, target: int, pieces: int) -> list[int]:
+    """Heights to send, ascending: from the core's trusted height to `target` in `pieces` steps.
+
+    A core that trusts nothing yet starts at the first height, where its pinned validators signed.
+    """
+    heights = [FIRST_HEIGHT] if trusted == 0 else []
+    start = max(trusted, FIRST_HEIGHT)
+    distance = max(target - start, 0)
+    heights += [start + distance * piece // pieces for piece in range(1, pieces + 1)]
+    return sorted(set(heights))

@@ -1,0 +1,92 @@
+"""Process `tkms connector`: one a core, no secret but the account that sends its answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from pathlib import Path
+
+import structlog
+
+from client.chain import Chain
+from client.errors import ClientError
+from client.headers import HeaderChain, default_policy
+from client.logs import configure_logs
+from client.rpc import ChainRpc
+from client.storage import StorageClient
+from connector.core import CoreClient
+from connector.database import Database
+from connector.follow import Follower, Submitter, SubmitterParts
+from connector.fulfil import Collector, Spool, Uploader
+from connector.outbox import Outbox, Sender
+from connector.settings import ConnectorSettings, account, load, storage_token, trusted_hash
+from connector.ticker import Ticker
+
+_LOG = structlog.get_logger(__name__)
+
+
+def run(home: Path) -> None:
+    """Carry until SIGTERM.
+
+    Raises:
+        SettingsError: `home`/connector.toml is not usable.
+    """
+    configure_logs()
+    settings = load(home)
+    asyncio.run(_until_signal(settings, home))
+
+
+async def _until_signal(settings: ConnectorSettings, home: Path) -> None:
+    work = asyncio.create_task(carry(settings, home))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, work.cancel)
+    with contextlib.suppress(asyncio.CancelledError):
+        await work
+
+
+async def carry(settings: ConnectorSettings, home: Path) -> None:
+    """Run all parts until cancelled."""
+    signer = account(settings, home)
+    policy = default_policy(settings.chain_id)
+    database = Database(home / settings.database)
+    core = CoreClient(str(home / settings.core_socket))
+    spool = Spool((home / settings.database).with_suffix(".spool"))
+    token = storage_token(settings, home)
+    async with (
+        ChainRpc(settings.rpc_url) as rpc,
+        StorageClient(settings.storage_url.split(), token) as storage,
+    ):
+        chain = Chain(rpc, HeaderChain(rpc, policy, trusted_hash(settings)))
+        try:
+            await _wait_for_chain(chain, settings)
+            parts = SubmitterParts(chain, storage, core, database, settings.party)
+            outbox = Outbox(chain, database, Sender(signer, settings.party))
+            ticker = Ticker(rpc, settings.poll_seconds)
+            entries, uploads = asyncio.Event(), asyncio.Event()
+            _LOG.info("ready", service="connector", party=settings.party, **database.counts())
+            async with asyncio.TaskGroup() as group:
+                group.create_task(ticker.run())
+                group.create_task(Follower(chain, database).run(ticker, entries))
+                group.create_task(Submitter(parts).run(entries, settings.poll_seconds))
+                group.create_task(Collector(core, database, spool).run(uploads))
+                group.create_task(Uploader(storage, database, spool).run(uploads))
+                group.create_task(outbox.run(ticker, settings.poll_seconds))
+        finally:
+            await core.close()
+            database.close()
+
+
+async def _wait_for_chain(chain: Chain, settings: ConnectorSettings) -> None:
+    """Wait for the node and make sure that it is on our chain."""
+    while True:
+        try:
+            status = await chain.rpc.status()
+        except ClientError as error:
+            _LOG.warning("waiting for the node", error=str(error))
+            await asyncio.sleep(1.0)
+            continue
+        if status.chain_id != settings.chain_id:
+            raise SystemExit(f"the node is on chain {status.chain_id}, not {settings.chain_id}")
+        return

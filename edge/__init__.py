@@ -1,0 +1,1 @@
+"""Untrusted processes: storage and the coprocessor stand-in. Nothing here holds decryption secrets."""

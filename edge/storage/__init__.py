@@ -1,0 +1,1 @@
+"""Content-addressed storage of ciphertexts, answers and public material."""

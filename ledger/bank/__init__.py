@@ -1,0 +1,1 @@
+"""Accounts, transfers, escrow and faucet."""

@@ -1,0 +1,1 @@
+"""The Config contract: parties, epochs, thresholds, prices, parameters, roles, scheduled changes."""
