@@ -34,7 +34,7 @@ def prepare(
             continue
         try:
             outcome = deliver(block, raw)
-        except Exception:
+        except Exception:  # noqa: BLE001 - a bug must not get into a block
             _LOG.exception("bug in a transaction, left out", transaction=sha256(raw).hex())
             continue
         if not outcome.refused:
@@ -49,7 +49,7 @@ def process(
     """Run a proposed block; None when it must be refused."""
     try:
         executed = execute_block(machine, state, info, transactions)
-    except Exception:
+    except Exception:  # noqa: BLE001 - a bug must not get into a block
         _LOG.exception("bug in a proposed block, refused", height=info.height)
         return None
     for raw, outcome in zip(transactions, executed.outcomes, strict=True):

@@ -10,8 +10,10 @@ from collections.abc import Mapping
 from typing import Final
 
 import structlog
+from google.protobuf.message import DecodeError
 
 from abci_app.deliver import BlockInfo, Machine, deliver, open_block
+from abci_app.results import CODESPACE
 from ledger import tree
 from ledger.module import Query
 from ledger.state import State
@@ -22,7 +24,6 @@ from wire.pb.tkms.state.v1 import state_pb2
 from wire.pb.tkms.tx.v1 import tx_pb2
 from wire.reasons import Reason, Rejection
 
-CODESPACE: Final = "tkms"
 # data of this op: the raw ics23.CommitmentProof; its root is the app hash of header height + 1.
 PROOF_TYPE: Final = "tkms:ics23"
 
@@ -35,19 +36,14 @@ def answer_query(
 ) -> abci_pb2.ResponseQuery:
     """Answer one query."""
     with store.snapshot() as snapshot:
-        height = snapshot.height
         try:
-            if height is None:
-                raise Rejection(Reason.NOT_FOUND, "the chain has not started")
-            if request.height not in (0, height):
-                raise Rejection(Reason.NOT_FOUND, f"only height {height} is kept")
-            response = _route(snapshot, machine, paths, request, height)
+            response = _route(snapshot, machine, paths, request)
         except Rejection as rejection:
             response = _refusal(rejection.reason, str(rejection))
-        except Exception:
+        except Exception:  # noqa: BLE001 - the engine dies of an exception here; a query must not do that
             _LOG.exception("bug in a query", path=request.path)
             response = _refusal(Reason.INTERNAL, "see the node's log")
-        response.height = height or 0
+        response.height = snapshot.height or 0
         return response
 
 
@@ -56,8 +52,12 @@ def _route(
     machine: Machine,
     paths: Mapping[str, Query],
     request: abci_pb2.RequestQuery,
-    height: int,
 ) -> abci_pb2.ResponseQuery:
+    height = snapshot.height
+    if height is None:
+        raise Rejection(Reason.NOT_FOUND, "the chain has not started")
+    if request.height not in (0, height):
+        raise Rejection(Reason.NOT_FOUND, f"only height {height} is kept")
     if request.path == "/store":
         return _store(snapshot, request, height)
     if request.path == "/simulate":
@@ -101,7 +101,7 @@ def _with_signature(raw: bytes) -> bytes:
         return raw
     try:
         transaction = tx_pb2.Tx.FromString(raw)
-    except ValueError:
+    except DecodeError:
         # Strict decoding says what is wrong with it.
         return raw
     if transaction.signature:

@@ -87,7 +87,7 @@ def _settings(
         "proxy_app": f"unix://{plan.folder(operator) / 'app' / 'app.sock'}",
         "moniker": operator.name,
         "abci": "socket",
-        "log_level": "main:info,state:info,consensus:error,*:error",
+        "log_level": "main:info,*:error",
         "filter_peers": False,
         "event_bus_buffer_capacity": 1000,
         "rpc.laddr": f"tcp://127.0.0.1:{operator.rpc_port}",
@@ -200,6 +200,7 @@ def validators_hash(identities: list[EngineIdentity]) -> bytes:
             "voting_power": str(_POWER),
             "proposer_priority": "0",
         }
-        for identity in identities
+        # CometBFT's order of equal powers.
+        for identity in sorted(identities, key=lambda identity: identity.validator_address)
     ]
     return bytes(tkms_kernel.validators_hash(json.dumps(validators).encode()))

@@ -151,7 +151,8 @@ def _write_node(plan: Plan, app: Path) -> None:
     values: dict[str, object] = {
         "chain_id": plan.chain_id,
         "proxy_socket": f"unix://{app / 'app.sock'}",
-        "database": str(app / "state.db"),
+        # Minutes of blocks: whoever follows slowly still gets proofs.
+        "keep_versions": 1000,
     }
     (app / "node.toml").write_text(toml(values), encoding="utf-8")
 

@@ -1,29 +1,38 @@
 """`tkms prepare`: ciphertexts ready for decryption."""
 
 import asyncio
+from typing import Any
 
 import click
 
-from cli import coprocessor
 from cli.lazy import TkmsCommand
 from cli.output import table
 from cli.session import Session, parse_handle, with_session
 
-_FORMS = {"compressed": 2, "expanded": 3}
+FORMS = {"compressed": 2, "expanded": 3}
 
 
 @click.command(cls=TkmsCommand, example="tkms prepare 0x1f... 0x2a...")
 @click.argument("handles", nargs=-1, required=True)
-@click.option("--form", type=click.Choice(list(_FORMS)), default="expanded", show_default=True)
+@click.option("--form", type=click.Choice(list(FORMS)), default="compressed", show_default=True)
 @with_session()
 def prepare(session: Session, handles: tuple[str, ...], form: str) -> None:
     """Squash noise, store the bytes and register their digests on the chain (as delegate)."""
-    for handle in handles:
-        parse_handle(handle)
-    base = session.need("coprocessor")
-    rows = asyncio.run(coprocessor.prepare(base, handles, _FORMS[form]))
+    given = [parse_handle(handle) for handle in handles]
+    rows = asyncio.run(ready(session, given, FORMS[form]))
     columns = ("handle", "fhe_type", "format", "size", "digest")
     session.out.result(
         {"ciphertexts": rows},
-        lambda: table("", columns, [[row.get(name, "") for name in columns] for row in rows]),
+        lambda: table("", columns, [[row[name] for name in columns] for row in rows]),
     )
+
+
+async def ready(session: Session, handles: list[bytes], form: int) -> list[dict[str, Any]]:
+    """Ask the coprocessor; returns what is registered now."""
+    from cli.render import document  # noqa: PLC0415 - slow import
+    from cli.coprocessor import CoprocessorClient  # noqa: PLC0415
+    from wire.ids import HandleId  # noqa: PLC0415
+
+    async with CoprocessorClient(session.need("coprocessor")) as coprocessor:
+        found = await coprocessor.prepare([HandleId(handle) for handle in handles], form)
+    return [document(ciphertext) for ciphertext in found]

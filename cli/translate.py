@@ -1,6 +1,6 @@
 """Turns whatever a command raised into a sentence, a hint and an exit code."""
 
-from cli.errors import CliError, ConfigError, ExitCode, UsageError
+from cli.errors import CliError, ConfigError, ExitCode
 
 
 def translate(error: Exception) -> CliError:
@@ -99,6 +99,4 @@ def _of_settings(error: Exception) -> CliError | None:
     """Settings errors of every process have the same name."""
     if type(error).__name__ in {"SettingsError", "VaultError"}:
         return ConfigError(str(error))
-    if isinstance(error, ValueError):
-        return UsageError(str(error))
     return None

@@ -21,7 +21,7 @@ from client.errors import (
     VerificationFailed,
 )
 from client.headers import HeaderChain, default_policy, pinned_validators_hash
-from client.rpc import ChainRpc, IncludedTransaction
+from client.rpc import ChainRpc, IncludedTransaction, QueryAnswer
 from light import LightError, Policy, TrustedHeader, verify_absent, verify_value
 from wire.digests import sha256
 from wire.ids import RequestId
@@ -38,6 +38,11 @@ _UNBOUNDED_FEE: Final = 2**63 - 1
 _POLL_S: Final = 0.2
 # The same bytes are offered again this often: a mempool is not durable.
 _REBROADCAST_S: Final = 3.0
+# A block every second or so; far more means that the chain stands.
+_HEADER_WAIT_S: Final = 30.0
+_HEADER_POLL_S: Final = 0.05
+# Queries of one evidence are sent together; a block may fall between them.
+_SAME_HEIGHT_ATTEMPTS: Final = 8
 _OPEN: Final = (asc_pb2.STATUS_UNSPECIFIED, asc_pb2.STATUS_PENDING)
 
 
@@ -109,26 +114,33 @@ class Chain:
         """Latest height of the node."""
         return (await self.rpc.status()).latest_height
 
-    async def proven_value(self, key: bytes, height: int = 0) -> Proven:
-        """Value of a raw state key, checked against a verified header.
+    async def proven_value(self, key: bytes) -> Proven:
+        """Value of a raw state key, checked against a verified header; see `proven_values`."""
+        return (await self.proven_values([key]))[0]
 
-        `height` is the state's height H (0: the newest that has a signed header H + 1).
+    async def proven_values(self, state_keys: Sequence[bytes]) -> list[Proven]:
+        """Values of raw state keys, all of the newest state H and checked against header H + 1.
+
+        That header is signed one block later, so this waits for up to a block.
 
         Raises:
-            VerificationFailed: proof or header do not hold.
-            HeightUnavailable: the node does not have H or H + 1.
+            VerificationFailed: a proof or the header does not hold.
+            HeightUnavailable: header H + 1 does not come.
         """
-        if height == 0:
-            height = await self.newest_provable()
-        answer = await self.rpc.abci_query("/store", key, height, prove=True)
-        if answer.code != 0:
-            raise NodeError(f"/store: code {answer.code}: {answer.log}")
-        header = await self.headers.header(answer.height + 1)
-        if answer.height != height:
-            raise VerificationFailed(f"asked for state {height}, got {answer.height}")
-        value = answer.value or None
-        check_proof(answer.proof, header.app_hash, key, value)
-        return Proven(key, value, answer.proof, answer.height, header)
+        for _ in range(_SAME_HEIGHT_ATTEMPTS):
+            answers = await asyncio.gather(*(self._prove(key) for key in state_keys))
+            heights = {answer.height for answer in answers}
+            if len(heights) == 1:
+                break
+        else:
+            raise HeightUnavailable("the state moves on between the queries")
+        header = await self._coming_header(heights.pop() + 1)
+        proven: list[Proven] = []
+        for key, answer in zip(state_keys, answers, strict=True):
+            value = answer.value or None
+            check_proof(answer.proof, header.app_hash, key, value)
+            proven.append(Proven(key, value, answer.proof, answer.height, header))
+        return proven
 
     async def query(self, path: str, data: bytes = b"") -> bytes:
         """Unproven answer of an application query; for display and planning only.
@@ -173,7 +185,7 @@ class Chain:
                 raise RejectedByChain(simulation.code, simulation.detail)
             max_fee = simulation.fee + simulation.escrow
         raw = self._signed(messages, signer, expires, max_fee)
-        return Submitted(sha256(raw), raw, request_ids(raw), expires)
+        return Submitted(sha256(raw), raw, request_ids(self.chain_id, raw), expires)
 
     async def submit(
         self,
@@ -253,12 +265,22 @@ class Chain:
             nonce=os.urandom(NONCE_BYTES),
         )
 
-    async def newest_provable(self) -> int:
-        """Newest height whose state a signed header of this node covers."""
-        height = await self.height() - 1
-        if height < 1:
-            raise HeightUnavailable("the chain has no signed state yet: two blocks are needed")
-        return height
+    async def _prove(self, key: bytes) -> QueryAnswer:
+        answer = await self.rpc.abci_query("/store", key, prove=True)
+        if answer.code != 0:
+            raise NodeError(f"/store: code {answer.code}: {answer.log}")
+        return answer
+
+    async def _coming_header(self, height: int) -> TrustedHeader:
+        """Verified header that is at most a few blocks away."""
+        deadline = time.monotonic() + _HEADER_WAIT_S
+        while True:
+            try:
+                return await self.headers.header(height)
+            except HeightUnavailable:
+                if time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(_HEADER_POLL_S)
 
     async def _find(self, submitted: Submitted) -> IncludedTransaction | None:
         try:
@@ -293,9 +315,11 @@ def check_proof(proof: bytes, root: bytes, key: bytes, value: bytes | None) -> N
         raise VerificationFailed(f"state proof of {key!r} does not hold: {error}") from error
 
 
-def request_ids(raw: bytes) -> tuple[RequestId, ...]:
-    """Ids of the requests that a transaction makes, in message order."""
+def request_ids(chain_id: str, raw: bytes) -> tuple[RequestId, ...]:
+    """Ids of the requests that a transaction makes on a chain, in message order."""
     transaction = decode(raw)
+    if transaction.body.chain_id != chain_id:
+        return ()
     return tuple(
         transaction.request_id(index)
         for index in range(len(transaction.messages))

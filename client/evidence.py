@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from google.protobuf.message import DecodeError
 
 from client import keys
-from client.chain import Chain
+from client.chain import Chain, Proven
 from client.errors import VerificationFailed
 from wire.ids import RequestId
 from wire.pb.tkms.asc.v1 import asc_pb2
@@ -50,25 +50,33 @@ class Evidence:
 
 
 async def proven_request(chain: Chain, request: RequestId) -> Evidence:
-    """Prove a request's records, all at the newest provable height.
+    """Prove a request's records, all under one header.
 
     Raises:
-        VerificationFailed: a proof does not hold, or the state has no such request.
+        VerificationFailed: a proof does not hold, or the records are of another request.
+        RejectedByChain: the node knows no such request.
     """
-    height = await chain.newest_provable()
-
-    async def value(key: bytes) -> bytes:
-        proven = await chain.proven_value(key, height)
-        if proven.value is None:
-            raise VerificationFailed(f"the state proves that {key!r} is absent")
-        return proven.value
-
+    # Unproven: only says which keys to ask about, and the proofs must agree with it.
+    hint = (await chain.request(request)).entry
+    proven = await chain.proven_values(
+        [
+            keys.status(bytes(request)),
+            keys.log_entry(hint.sequence),
+            keys.epoch(hint.epoch_id),
+        ]
+    )
     try:
-        status = asc_pb2.RequestStatus.FromString(await value(keys.status(bytes(request))))
-        entry = asc_pb2.LogEntry.FromString(await value(keys.log_entry(status.sequence)))
-        epoch = config_pb2.Epoch.FromString(await value(keys.epoch(entry.epoch_id)))
+        status = asc_pb2.RequestStatus.FromString(_present(proven[0]))
+        entry = asc_pb2.LogEntry.FromString(_present(proven[1]))
+        epoch = config_pb2.Epoch.FromString(_present(proven[2]))
     except DecodeError as error:
         raise VerificationFailed("a proven record is not of this schema") from error
     if entry.request_id != bytes(request) or entry.chain_id != chain.chain_id:
         raise VerificationFailed("the proven entry is another request's")
-    return Evidence(entry, status, epoch, height)
+    return Evidence(entry, status, epoch, proven[0].height)
+
+
+def _present(proven: Proven) -> bytes:
+    if proven.value is None:
+        raise VerificationFailed(f"the state proves that {proven.key!r} is absent")
+    return proven.value

@@ -23,6 +23,7 @@ CREATE TABLE IF NOT EXISTS cursor (name TEXT PRIMARY KEY, value INTEGER NOT NULL
 CREATE TABLE IF NOT EXISTS work (
     sequence INTEGER PRIMARY KEY,
     entry BLOB NOT NULL,
+    evidence BLOB NOT NULL,
     state TEXT NOT NULL,
     attempts INTEGER NOT NULL DEFAULT 0,
     not_before REAL NOT NULL DEFAULT 0
@@ -60,11 +61,17 @@ RESULT_CURSOR: Final = "result"
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A request log entry that the core has not been given yet."""
+    """A request log entry that the core has not been given yet.
+
+    `evidence` is a serialised SubmitRequest without headers and ciphertexts, as it was proven when
+    the entry was read; `state` is `pending`, or `settled` where no answer of ours is wanted.
+    """
 
     sequence: int
     entry: bytes
-    attempts: int
+    evidence: bytes
+    attempts: int = 0
+    state: str = "pending"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,19 +119,19 @@ class Database:
 
     # --- work
 
-    def add_work(self, sequence: int, entry: bytes) -> None:
+    def add_work(self, work: Work) -> None:
         """Remember an entry and move the log cursor onto it, both or neither."""
         with self._transaction() as connection:
             connection.execute(
-                "INSERT OR IGNORE INTO work (sequence, entry, state) VALUES (?, ?, 'pending')",
-                (sequence, entry),
+                "INSERT OR IGNORE INTO work (sequence, entry, evidence, state) VALUES (?, ?, ?, ?)",
+                (work.sequence, work.entry, work.evidence, work.state),
             )
-            _set_cursor(connection, LOG_CURSOR, sequence)
+            _set_cursor(connection, LOG_CURSOR, work.sequence)
 
     def pending_work(self, now: float, limit: int) -> list[Work]:
         """Entries to hand over now, in log order."""
         rows = self._connection.execute(
-            "SELECT sequence, entry, attempts FROM work"
+            "SELECT sequence, entry, evidence, attempts, state FROM work"
             " WHERE state = 'pending' AND not_before <= ? ORDER BY sequence LIMIT ?",
             (now, limit),
         )
@@ -132,7 +139,9 @@ class Database:
 
     def finish_work(self, sequence: int, state: str) -> None:
         """The core has it (`submitted`) or nobody needs it any more (`settled`)."""
-        self._connection.execute("UPDATE work SET state = ? WHERE sequence = ?", (state, sequence))
+        self._connection.execute(
+            "UPDATE work SET state = ?, evidence = x'' WHERE sequence = ?", (state, sequence)
+        )
 
     def postpone_work(self, sequence: int, not_before: float) -> None:
         """Try again later."""

@@ -1,24 +1,26 @@
 """From the request log to the core: every entry once, in order, proven.
 
 `Follower` reads `asc/log/<sequence>` with a proof, so a lying node cannot move the durable cursor
-over a request. `Submitter` hands entries to the core with evidence of one recent height H: the
-entry, the epoch and the key as of H, and header H + 1. One height for all keeps the core's trusted
-header rising.
+over a request. With the entry it proves all that a core wants to see: epoch, key and status, under
+one header. `Submitter` adds ciphertexts and headers and hands it over; where that does not work at
+once it proves everything anew, since nodes keep the newest state only.
 """
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import structlog
+from google.protobuf.message import DecodeError
 
 from client import keys
 from client.chain import Chain, Proven
-from client.errors import ClientError, HeightUnavailable, StorageError, VerificationFailed
+from client.errors import ClientError, HeightUnavailable, VerificationFailed
 from client.headers import FIRST_HEIGHT
 from client.storage import StorageClient
 from connector.core import CoreClient
@@ -41,25 +43,80 @@ _BLOB_ATTEMPTS: Final = 6
 _MOST_HEADERS: Final = 256
 
 
+class Evidence:
+    """Proves entries for a core; everything is also checked here on the way."""
+
+    def __init__(self, chain: Chain, party: int) -> None:
+        """Bind to a chain and the party whose answers count."""
+        self._chain = chain
+        self._party = party
+
+    async def gather(self, entries: Sequence[tuple[int, bytes]]) -> list[Work]:
+        """Work rows of (sequence, entry as the node says) pairs, all as of one height.
+
+        Raises:
+            VerificationFailed: the node said something that the state does not prove.
+        """
+        parsed = [(sequence, _entry(raw)) for sequence, raw in entries]
+        wanted = sorted({key for sequence, entry in parsed for key in _keys(sequence, entry)})
+        proven = {item.key: item for item in await self._chain.proven_values(wanted)}
+        return [self._work(sequence, entry, proven) for sequence, entry in parsed]
+
+    def _work(self, sequence: int, entry: asc_pb2.LogEntry, proven: Mapping[bytes, Proven]) -> Work:
+        told = entry.SerializeToString(deterministic=True)
+        log = proven[keys.log_entry(sequence)]
+        if log.value != told or entry.sequence != sequence:
+            raise VerificationFailed(f"log entry {sequence} is not what the node said")
+        request = core_pb2.SubmitRequest(
+            entry=_proven_value(log), epoch=_proven_value(proven[keys.epoch(entry.epoch_id)])
+        )
+        if entry.kind != asc_pb2.REQUEST_KIND_KEY_GENERATION:
+            request.key.CopyFrom(_proven_value(proven[keys.key_record(entry.key_id)]))
+        settled = self._settled(proven[keys.status(entry.request_id)])
+        return Work(
+            sequence,
+            told,
+            request.SerializeToString(deterministic=True),
+            state="settled" if settled else "pending",
+        )
+
+    def _settled(self, proven: Proven) -> bool:
+        """Whether our answer is in or no answer is taken any more."""
+        if proven.value is None:
+            return False
+        status = asc_pb2.RequestStatus.FromString(proven.value)
+        return bool(status.closed_height) or self._party in status.answered
+
+
 class Follower:
     """Copies new log entries into the database."""
 
-    def __init__(self, chain: Chain, database: Database) -> None:
+    def __init__(self, chain: Chain, database: Database, evidence: Evidence) -> None:
         """Continue from the durable cursor."""
         self._chain = chain
         self._database = database
+        self._evidence = evidence
 
     async def step(self) -> int:
-        """Read all entries that the newest proven state has; returns how many were new."""
-        height = await self._chain.newest_provable()
+        """Take over all entries that the newest state has; returns how many were new."""
         added = 0
-        while True:
-            sequence = self._database.cursor(LOG_CURSOR) + 1
-            proven = await self._chain.proven_value(keys.log_entry(sequence), height)
-            if proven.value is None:
-                return added
-            self._database.add_work(sequence, proven.value)
-            added += 1
+        while found := await self._peek():
+            for work in await self._evidence.gather(found):
+                self._database.add_work(work)
+                _LOG.info("request seen", sequence=work.sequence, state=work.state)
+            added += len(found)
+        return added
+
+    async def _peek(self) -> list[tuple[int, bytes]]:
+        """Entries after the cursor as the node says, unproven: at most a batch."""
+        first = self._database.cursor(LOG_CURSOR) + 1
+        found: list[tuple[int, bytes]] = []
+        for sequence in range(first, first + _BATCH):
+            raw = await self._chain.query("/store", keys.log_entry(sequence))
+            if not raw:
+                break
+            found.append((sequence, raw))
+        return found
 
     async def run(self, ticker: Ticker, wake: asyncio.Event) -> None:
         """Follow for ever; failures are logged and the next block tries again."""
@@ -83,7 +140,7 @@ class SubmitterParts:
     storage: StorageClient
     core: CoreClient
     database: Database
-    party: int
+    evidence: Evidence
     now: Callable[[], float] = time.time
 
 
@@ -96,7 +153,7 @@ class Submitter:
         self._storage = parts.storage
         self._core = parts.core
         self._database = parts.database
-        self._party = parts.party
+        self._evidence = parts.evidence
         self._now = parts.now
 
     async def step(self) -> int:
@@ -134,22 +191,18 @@ class Submitter:
     async def _handle(self, work: Work) -> str:
         """New state of the entry; empty to try again later."""
         entry = asc_pb2.LogEntry.FromString(work.entry)
-        height = await self._chain.newest_provable()
-        if await self._settled(entry, height):
+        if work.attempts:
+            fresh = (await self._evidence.gather([(work.sequence, work.entry)]))[0]
+            work = dataclasses.replace(fresh, attempts=work.attempts)
+        if work.state == "settled":
             _LOG.info("request settled", request=entry.request_id.hex(), sequence=work.sequence)
             return "settled"
         blobs, missing = await self._blobs(entry)
         if missing and work.attempts < _BLOB_ATTEMPTS:
-            _LOG.warning(
-                "ciphertexts missing",
-                request=entry.request_id.hex(),
-                missing=len(missing),
-                attempt=work.attempts,
-            )
             return ""
-        request = await self._evidence(entry, height)
+        request = core_pb2.SubmitRequest.FromString(work.evidence)
         request.ciphertexts.extend(blobs)
-        state = await self._submit(request, height)
+        state = await self._submit(request, request.entry.height)
         _LOG.info(
             "request submitted",
             request=entry.request_id.hex(),
@@ -159,14 +212,6 @@ class Submitter:
         )
         return "submitted"
 
-    async def _settled(self, entry: asc_pb2.LogEntry, height: int) -> bool:
-        """Whether the chain proves that our answer is in or that no answer is taken any more."""
-        proven = await self._chain.proven_value(keys.status(entry.request_id), height)
-        if proven.value is None:
-            return False
-        status = asc_pb2.RequestStatus.FromString(proven.value)
-        return bool(status.closed_height) or self._party in status.answered
-
     async def _blobs(self, entry: asc_pb2.LogEntry) -> tuple[list[core_pb2.Blob], list[bytes]]:
         """Ciphertexts by digest, each once, and the digests that no replica has."""
         sizes = {ciphertext.digest: ciphertext.size for ciphertext in entry.ciphertexts}
@@ -175,30 +220,12 @@ class Submitter:
         for digest, size in sizes.items():
             try:
                 data = await self._storage.get(digest, size)
-            except (StorageError, VerificationFailed, ClientError) as error:
+            except ClientError as error:
                 _LOG.warning("ciphertext not served", digest=digest.hex(), error=str(error))
                 missing.append(digest)
             else:
                 blobs.append(core_pb2.Blob(digest=digest, data=data))
         return blobs, missing
-
-    async def _evidence(self, entry: asc_pb2.LogEntry, height: int) -> core_pb2.SubmitRequest:
-        """Everything as of one height; each proof was checked here too."""
-        request = core_pb2.SubmitRequest(
-            entry=await self._proven(keys.log_entry(entry.sequence), height),
-            epoch=await self._proven(keys.epoch(entry.epoch_id), height),
-        )
-        if entry.kind != asc_pb2.REQUEST_KIND_KEY_GENERATION:
-            request.key.CopyFrom(await self._proven(keys.key_record(entry.key_id), height))
-        return request
-
-    async def _proven(self, key: bytes, height: int) -> state_pb2.ProvenValue:
-        proven: Proven = await self._chain.proven_value(key, height)
-        if proven.value is None:
-            raise VerificationFailed(f"the state proves that {key!r} is absent")
-        return state_pb2.ProvenValue(
-            key=key, value=proven.value, proof=proven.proof, height=proven.height
-        )
 
     async def _submit(self, request: core_pb2.SubmitRequest, height: int) -> int:
         """Submit with few headers first, then with more in between where trust does not reach."""
@@ -220,6 +247,33 @@ class Submitter:
         return core_pb2.LightBlock(
             height=height, signed_header=block.signed_header, validators=block.validators
         )
+
+
+def _entry(raw: bytes) -> asc_pb2.LogEntry:
+    try:
+        return asc_pb2.LogEntry.FromString(raw)
+    except DecodeError as error:
+        raise VerificationFailed("the node serves a log entry of another schema") from error
+
+
+def _keys(sequence: int, entry: asc_pb2.LogEntry) -> list[bytes]:
+    """State keys of all that is proven about an entry."""
+    wanted = [
+        keys.log_entry(sequence),
+        keys.epoch(entry.epoch_id),
+        keys.status(entry.request_id),
+    ]
+    if entry.kind != asc_pb2.REQUEST_KIND_KEY_GENERATION:
+        wanted.append(keys.key_record(entry.key_id))
+    return wanted
+
+
+def _proven_value(proven: Proven) -> state_pb2.ProvenValue:
+    if proven.value is None:
+        raise VerificationFailed(f"the state proves that {proven.key!r} is absent")
+    return state_pb2.ProvenValue(
+        key=proven.key, value=proven.value, proof=proven.proof, height=proven.height
+    )
 
 
 def header_path(trusted: int, target: int, pieces: int) -> list[int]:

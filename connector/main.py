@@ -17,7 +17,7 @@ from client.rpc import ChainRpc
 from client.storage import StorageClient
 from connector.core import CoreClient
 from connector.database import Database
-from connector.follow import Follower, Submitter, SubmitterParts
+from connector.follow import Evidence, Follower, Submitter, SubmitterParts
 from connector.fulfil import Collector, Spool, Uploader
 from connector.outbox import Outbox, Sender
 from connector.settings import ConnectorSettings, account, load, storage_token, trusted_hash
@@ -61,14 +61,15 @@ async def carry(settings: ConnectorSettings, home: Path) -> None:
         chain = Chain(rpc, HeaderChain(rpc, policy, trusted_hash(settings)))
         try:
             await _wait_for_chain(chain, settings)
-            parts = SubmitterParts(chain, storage, core, database, settings.party)
+            evidence = Evidence(chain, settings.party)
+            parts = SubmitterParts(chain, storage, core, database, evidence)
             outbox = Outbox(chain, database, Sender(signer, settings.party))
             ticker = Ticker(rpc, settings.poll_seconds)
             entries, uploads = asyncio.Event(), asyncio.Event()
             _LOG.info("ready", service="connector", party=settings.party, **database.counts())
             async with asyncio.TaskGroup() as group:
                 group.create_task(ticker.run())
-                group.create_task(Follower(chain, database).run(ticker, entries))
+                group.create_task(Follower(chain, database, evidence).run(ticker, entries))
                 group.create_task(Submitter(parts).run(entries, settings.poll_seconds))
                 group.create_task(Collector(core, database, spool).run(uploads))
                 group.create_task(Uploader(storage, database, spool).run(uploads))

@@ -172,10 +172,10 @@ class Outbox:
             return
         self._offered_at.pop(outgoing.hash, None)
         # No block after the last height can have it; the index may lag, the state does not.
-        present: list[int] = []
-        absent: list[int] = []
-        for answer in self._database.carried(outgoing.hash):
-            (present if await self._on_chain(answer) else absent).append(answer.id)
+        company = self._database.carried(outgoing.hash)
+        known = await self._on_chain(company)
+        present = [answer.id for answer in company if answer.id in known]
+        absent = [answer.id for answer in company if answer.id not in known]
         self._database.finish_answers(present, "done")
         self._database.retry_answers(absent, _MOST_ANSWERS, 0)
         self._database.finish_outgoing(outgoing.hash, "expired")
@@ -199,7 +199,7 @@ class Outbox:
 
     async def _refused_alone(self, answer: Answer, error: RejectedByChain, height: int) -> None:
         request = answer.request.hex()
-        if error.reason in _SUCCESS or await self._on_chain(answer):
+        if error.reason in _SUCCESS or await self._on_chain([answer]):
             self._database.finish_answers([answer.id], "done", str(error))
             _LOG.info("answer not needed", request=request, error=str(error))
         elif error.reason in _HOPELESS:
@@ -210,27 +210,43 @@ class Outbox:
             _LOG.warning("answer refused, will retry", request=request, error=str(error))
 
     async def _bury(self, late: Sequence[Answer]) -> None:
+        known = await self._on_chain(late)
         for answer in late:
-            known = await self._on_chain(answer)
-            self._database.finish_answers(
-                [answer.id], "done" if known else "dead", "" if known else "deadline passed"
-            )
-            _LOG.warning("deadline passed", request=answer.request.hex(), known=known)
+            state, note = ("done", "") if answer.id in known else ("dead", "deadline passed")
+            self._database.finish_answers([answer.id], state, note)
+            _LOG.warning("deadline passed", request=answer.request.hex(), state=state)
 
-    async def _on_chain(self, answer: Answer) -> bool:
-        """Whether the proven state has this party's answer, or the accusations."""
-        message = tx_pb2.Message.FromString(answer.message)
-        if message.WhichOneof("kind") != "accuse":
-            key = keys.answer(answer.request, self._sender.party)
-            return (await self._chain.proven_value(key)).value is not None
-        proven = await self._chain.proven_value(keys.status(answer.request))
-        if proven.value is None:
-            return False
-        status = asc_pb2.RequestStatus.FromString(proven.value)
-        known = {
-            record.accused for record in status.accusations if self._sender.party in record.accusers
+    async def _on_chain(self, answers: Sequence[Answer]) -> set[int]:
+        """Ids of the answers, or accusations, that the proven state has."""
+        party = self._sender.party
+        messages = {answer.id: tx_pb2.Message.FromString(answer.message) for answer in answers}
+        wanted = {
+            answer.id: keys.status(answer.request)
+            if messages[answer.id].WhichOneof("kind") == "accuse"
+            else keys.answer(answer.request, party)
+            for answer in answers
         }
-        return known.issuperset(message.accuse.accused)
+        if not wanted:
+            return set()
+        proven = await self._chain.proven_values(sorted(set(wanted.values())))
+        values = {item.key: item.value for item in proven}
+        return {
+            identity
+            for identity, key in wanted.items()
+            if _says(values[key], messages[identity], party)
+        }
+
+
+def _says(value: bytes | None, message: tx_pb2.Message, party: int) -> bool:
+    """Whether a proven record (an answer, or the status for accusations) holds what we send."""
+    if value is None or message.WhichOneof("kind") != "accuse":
+        return value is not None
+    known = {
+        record.accused
+        for record in asc_pb2.RequestStatus.FromString(value).accusations
+        if party in record.accusers
+    }
+    return known.issuperset(message.accuse.accused)
 
 
 def _is_late(answer: Answer, height: int) -> bool:

@@ -1,6 +1,7 @@
 """One outgoing stream to one peer: kept open, resumed with back-off, unacknowledged sent again."""
 
 import asyncio
+import contextlib
 from collections import deque
 from dataclasses import dataclass
 
@@ -26,7 +27,7 @@ CHANNEL_OPTIONS = (
     ("grpc.keepalive_timeout_ms", 5_000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
-    ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
 )
 
 log = structlog.get_logger("core.links")
@@ -52,6 +53,7 @@ class Link:
         "_party",
         "_pending",
         "_pending_bytes",
+        "_retry",
         "_sent",
         "_task",
         "_wake",
@@ -67,6 +69,7 @@ class Link:
         self._pending_bytes = 0
         self._sent = 0
         self._wake = asyncio.Event()
+        self._retry = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self.connected = False
         self.dropped = 0
@@ -80,6 +83,10 @@ class Link:
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
+
+    def retry(self) -> None:
+        """Connect now if not connected: the peer was just heard."""
+        self._retry.set()
 
     def send(self, envelope: peer_pb2.Envelope) -> bool:
         """Queue a message; False and counted when the queue is full."""
@@ -106,7 +113,9 @@ class Link:
                 self.connected = False
             if asyncio.get_running_loop().time() - started > _LAST_BACK_OFF_S:
                 back_off = _FIRST_BACK_OFF_S
-            await asyncio.sleep(back_off)
+            self._retry.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._retry.wait(), back_off)
             back_off = min(2 * back_off, _LAST_BACK_OFF_S)
 
     async def _stream(self) -> None:

@@ -71,9 +71,8 @@ class Peers(peer_pb2_grpc.PeerServiceServicer):
 
     def send(self, recipient: PartyId, envelope: peer_pb2.Envelope) -> None:
         """Queue a message to one party of the envelope's epoch; a full queue drops it."""
-        party = self.roster.parties(envelope.epoch_id)[recipient]
-        link = self._links.get((party.peer_address, party.tls_certificate))
-        if link is not None and not link.send(envelope):
+        link = self._link(envelope.epoch_id, recipient)
+        if not link.send(envelope):
             log.warning("peer queue is full", peer=recipient, dropped=link.dropped)
 
     def broadcast(self, envelope: peer_pb2.Envelope) -> None:
@@ -93,6 +92,11 @@ class Peers(peer_pb2_grpc.PeerServiceServicer):
             if link is not None:
                 found[index] = link.connected
         return found
+
+    def _link(self, epoch_id: int, peer: PartyId) -> Link:
+        """The link to another party of a learned epoch."""
+        party = self.roster.parties(epoch_id)[peer]
+        return self._links[(party.peer_address, party.tls_certificate)]
 
     def _configuration(self) -> grpc.ServerCertificateConfiguration:
         """TLS configuration of the next handshake: everybody of the epochs known by then."""
@@ -120,6 +124,8 @@ class Peers(peer_pb2_grpc.PeerServiceServicer):
                 self.refused += 1
                 log.warning("peer message refused", claimed=envelope.sender, reason=str(error))
                 await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
+            if not received:
+                self._link(envelope.epoch_id, sender).retry()
             await self._receiver(sender, envelope)
             received += 1
             yield peer_pb2.Ack(received=received)

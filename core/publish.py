@@ -1,6 +1,7 @@
 """Public bytes by digest: what we publish for everybody, and server keys that we read back."""
 
 import asyncio
+import io
 from pathlib import Path
 
 import aiohttp
@@ -45,7 +46,7 @@ class Storage:
             try:
                 async with (
                     aiohttp.ClientSession(timeout=_TIMEOUT) as session,
-                    session.put(url, data=data, headers=headers, params=parameters) as answer,
+                    session.put(url, data=io.BytesIO(data), headers=headers, params=parameters) as answer,
                 ):
                     if answer.status in _STORED:
                         return digest

@@ -141,7 +141,7 @@ class ResultSigner:
         return asc_pb2.Fulfil(
             request_id=permission.request_id.value,
             party=self._party,
-            signature=self._signer.sign_digest(digest),
+            signature=self._signer.sign_typed_data(digest),
         )
 
 

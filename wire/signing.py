@@ -80,6 +80,11 @@ class Secp256k1Signer:
         """65-byte recoverable signature (RFC 6979 nonce)."""
         return self._key.sign_recoverable(digest, hasher=None)
 
+    def sign_typed_data(self, digest: bytes) -> bytes:
+        """The same for an EIP-712 digest, v in {27, 28} as Ethereum's tools and clients in the field expect."""
+        signature = self.sign_digest(digest)
+        return signature[:64] + bytes([signature[64] + 27])
+
 
 class Ed25519Signer:
     """Signs for services, enclaves and validators."""

@@ -39,6 +39,9 @@ impl fmt::Display for KernelError {
 impl std::error::Error for KernelError {}
 
 /// Shorthand for refusing malformed input.
+///
+/// # Errors
+/// Always `InvalidInput` with the given text.
 pub fn invalid<T>(detail: impl Into<String>) -> Result<T> {
     Err(KernelError::InvalidInput(detail.into()))
 }

@@ -33,7 +33,7 @@ _MAX_PRICE: Final = 10**12
 
 
 def check_epoch(epoch: config_pb2.Epoch) -> None:
-    """n = 3t + 1 or a single party; indices 1..n in order; nothing shared; exact thresholds."""
+    """Require n = 3t + 1 or a single party, indices 1..n in order, nothing shared, exact thresholds."""
     parties, threshold = len(epoch.parties), epoch.threshold
     if epoch.id == 0:
         raise _epoch("an epoch's id is above zero")

@@ -316,9 +316,7 @@ class World:
     def count(self, event_type: str, request_id: bytes) -> int:
         """How many events of a type the request caused so far."""
         wanted = ("request_id", request_id.hex())
-        return sum(
-            event.type == event_type and wanted in event.attributes for event in self.events
-        )
+        return sum(event.type == event_type and wanted in event.attributes for event in self.events)
 
     def generate_key(self) -> bytes:
         """Run a key generation to its end; its id becomes `key_id`."""
@@ -332,9 +330,7 @@ class World:
     def register(self, name: str, fhe_type: FheType = FheType.EUINT8) -> isc_pb2.Ciphertext:
         """Register a ciphertext of the first application."""
         record = ciphertext(name, self.key_id, fhe_type)
-        self.send(
-            OWNER, isc_pb2.RegisterCiphertexts(application=APPLICATION, ciphertexts=[record])
-        )
+        self.send(OWNER, isc_pb2.RegisterCiphertexts(application=APPLICATION, ciphertexts=[record]))
         return record
 
     def register_public(self, name: str, fhe_type: FheType = FheType.EUINT8) -> isc_pb2.Ciphertext:

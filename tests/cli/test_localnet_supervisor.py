@@ -66,7 +66,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
     yield folder
     if folder.exists():
         life.end(folder)
-    assert _processes_of(folder) == []
+    _until(lambda: _processes_of(folder) == [])
 
 
 def test_starts_in_order_and_ends_without_traces(home: Path) -> None:

@@ -17,7 +17,7 @@ function open(input) {
   const servers = input.parties.map((address, index) => kms.new_server_id_addr(index + 1, address));
   const client = kms.new_client(servers, input.user, 'default');
   const secret = kms.u8vec_to_ml_kem_pke_sk(unhex(input.secret_key));
-  const domain = { ...input.domain, chain_id: unhex(input.domain.chain_id), salt: null };
+  const domain = { ...input.domain, chain_id: Array.from(unhex(input.domain.chain_id)), salt: null };
   const opened = kms.process_user_decryption_resp_from_js(
     client, input.request, domain, input.responses, kms.ml_kem_pke_get_pk(secret), secret, true,
   );

@@ -3,6 +3,7 @@
 import itertools
 import math
 import random
+from collections.abc import Callable
 
 import pytest
 import tkms_kernel
@@ -84,10 +85,11 @@ def test_batches_use_counters_as_single_calls_do(k: int) -> None:
     """A batch equals its values one by one, across the internal batch border, and overlaps."""
     session = sessions(4, 1)[0]
     count, size = 70, k // 2
-    for call in (
+    calls: list[Callable[[int, int], bytes]] = [
         lambda start, n: session.next(k, start, n),
         lambda start, n: session.zero(k, start, n),
-    ):
+    ]
+    for call in calls:
         assert call(9, count) == b"".join(call(9 + i, 1) for i in range(count))
         assert call(9, count)[5 * size :] == call(14, count - 5)
         assert call(9, 0) == b""
@@ -106,7 +108,7 @@ def test_no_two_values_share_randomness() -> None:
     values.append(sessions(4, 1, b"")[0].next(128, 0, 1))
     values.append(tkms_kernel.PrssKeys.deal(4, 1, bytes(32))[0].session(INFO).next(128, 0, 1))
     assert len(set(values)) == len(values)
-    low_words = {v[: 8 * i] for v in values for i in (1,)}
+    low_words = {value[:8] for value in values}
     narrow = session.next(64, 0, 50)
     assert all(narrow[i : i + 8] not in low_words for i in range(0, len(narrow), 32))
     halves = [
@@ -171,8 +173,11 @@ def test_import_validates_everything() -> None:
     bad = [good[:length] for length in range(len(good))] + [good + b"\0", good + bytes(16)]
     for index in range(10):
         if index != 7:  # another party number is another valid holder
-            bad += [good[:index] + bytes([v]) + good[index + 1 :] for v in range(256)
-                    if v != good[index]]
+            bad += [
+                good[:index] + bytes([v]) + good[index + 1 :]
+                for v in range(256)
+                if v != good[index]
+            ]
     bad += [good[:7] + bytes([party]) + good[8:] for party in (0, 5, 16, 255)]
     bad.append(good[:10] + good[10:26] * 3)
     for data in bad:
@@ -204,7 +209,7 @@ def test_parameters_are_checked() -> None:
         with pytest.raises(tkms_kernel.InvalidInput):
             tkms_kernel.PrssKeys.deal(parties, threshold, seed)
     session = sessions(4, 1)[0]
-    for call in (
+    calls: list[Callable[[], bytes]] = [
         lambda: session.next(96, 0, 1),
         lambda: session.next(128, 2**64 - 1, 2),
         lambda: session.zero(64, 2**62, 1),
@@ -212,7 +217,8 @@ def test_parameters_are_checked() -> None:
         lambda: session.mask(2**62, 1, 70, 40),
         lambda: session.mask(0, 1, 70, 60),
         lambda: session.mask(0, 1, 2**32 - 1, 2**32 - 1),
-    ):
+    ]
+    for call in calls:
         with pytest.raises(tkms_kernel.InvalidInput):
             call()
 
@@ -220,7 +226,7 @@ def test_parameters_are_checked() -> None:
 def test_mask_capacity_table() -> None:
     """The integer rule agrees with the logarithmic one; (16,5) and missing points are refused."""
     for parties, threshold in itertools.product(range(17), range(7)):
-        supported = parties <= 15 and 1 <= threshold and 3 * threshold < parties
+        supported = parties <= 15 and threshold >= 1 and 3 * threshold < parties
         expected = supported and twin.mask_capacity_ok(parties, threshold)
         assert tkms_kernel.mask_capacity_ok(parties, threshold) == expected
     for parties, threshold in ((4, 1), (5, 1), (7, 2), (9, 2), (10, 3), (13, 3), (13, 4)):

@@ -91,20 +91,20 @@ class TestKey:
 
     def ciphertext(self, fhe_type: int, value: int) -> tuple[isc_pb2.Ciphertext, bytes]:
         """A squashed ciphertext: what the application registers, and its bytes."""
-        compressed = FORMAT == 2
-        data = self.server.squash(self.client.encrypt(fhe_type, value), fhe_type, compressed)
-        return self.describe(data, fhe_type, FORMAT), data
+        data = self.server.squash(self.client.encrypt(fhe_type, value), fhe_type, FORMAT == 2)
+        return describe(self.key_id, data, fhe_type, FORMAT), data
 
-    def describe(self, data: bytes, fhe_type: int, number: int) -> isc_pb2.Ciphertext:
-        """Registration of bytes."""
-        return isc_pb2.Ciphertext(
-            handle=sha256(data),
-            digest=sha3_256(data),
-            fhe_type=fhe_type,
-            format=number,
-            size=len(data),
-            key_id=self.key_id.value,
-        )
+
+def describe(key_id: KeyId, data: bytes, fhe_type: int, number: int) -> isc_pb2.Ciphertext:
+    """Registration of bytes of a type and format."""
+    return isc_pb2.Ciphertext(
+        handle=sha256(data),
+        digest=sha3_256(data),
+        fhe_type=fhe_type,
+        format=number,
+        size=len(data),
+        key_id=key_id.value,
+    )
 
 
 class Network:

@@ -166,9 +166,7 @@ def is_sharing(ring: Ring, degree: int, shares: Mapping[int, Element]) -> bool:
     """Whether the shares lie on one polynomial of the degree."""
     base, rest = sorted(shares)[: degree + 1], sorted(shares)[degree + 1 :]
     values = [shares[party] for party in base]
-    return all(
-        ring.combine(ring.lagrange(base, party), values) == shares[party] for party in rest
-    )
+    return all(ring.combine(ring.lagrange(base, party), values) == shares[party] for party in rest)
 
 
 def reconstruct(ring: Ring, degree: int, shares: Mapping[int, Element]) -> Element:
@@ -193,9 +191,7 @@ def subset_decode(
     return None
 
 
-def online_errors(
-    threshold: int, degree: int, received: int, bots: int
-) -> int | None:
+def online_errors(threshold: int, degree: int, received: int, bots: int) -> int | None:
     """Errors that online correction may try, or None to wait; Noah's Ark, robust opening."""
     if received + bots < degree + threshold + 1:
         return None
@@ -249,9 +245,7 @@ class Prss:
         data = self.stream(b"PRSS", ring.k, members, counter).take(0, ring.d * ring.k // 8)
         return ring.from_bytes(data)[0]
 
-    def zero_value(
-        self, ring: Ring, members: tuple[int, ...], counter: int, party: int
-    ) -> Element:
+    def zero_value(self, ring: Ring, members: tuple[int, ...], counter: int, party: int) -> Element:
         """Sum over j = 1..t of chi_j times the j-th power of the party's point."""
         size = ring.d * ring.k // 8
         data = self.stream(b"PRZS", ring.k, members, counter).take(0, self.threshold * size)

@@ -118,7 +118,7 @@ impl<'a> Fields<'a> {
     ///
     /// # Errors
     /// `InvalidInput` if the bytes are none of `T`.
-    pub fn next<T: Unversionize>(&mut self) -> Result<T> {
+    pub fn field<T: Unversionize>(&mut self) -> Result<T> {
         // The limit bounds what a length field may announce.
         let config = bincode::config::legacy().with_limit::<MAX_SQUASHED>();
         let (versioned, used): (T::VersionedOwned, usize) =

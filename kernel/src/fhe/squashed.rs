@@ -130,15 +130,15 @@ fn read_compressed(bytes: &[u8], fhe_type: FheType, shape: &Squashing) -> Result
         fields.version_zero()?; // of the three nested lists
     }
     fields.expect(&1u64.to_le_bytes(), "list of one packed ciphertext")?;
-    let glwe: CompressedModulusSwitchedGlweCiphertext<u128> = fields.next()?;
+    let glwe: CompressedModulusSwitchedGlweCiphertext<u128> = fields.field()?;
     fields.expect(&[1], "description of the list")?;
     fields.version_zero()?;
-    let message: MessageModulus = fields.next()?;
-    let carry: CarryModulus = fields.next()?;
-    let per_glwe: LweCiphertextCount = fields.next()?;
+    let message: MessageModulus = fields.field()?;
+    let carry: CarryModulus = fields.field()?;
+    let per_glwe: LweCiphertextCount = fields.field()?;
     fields.expect(&1u64.to_le_bytes(), "list of one value")?;
-    let kind: DataKind = fields.next()?;
-    let _tag: Tag = fields.next()?;
+    let kind: DataKind = fields.field()?;
+    let _tag: Tag = fields.field()?;
     fields.finish()?;
 
     let parameters = &shape.compression;

@@ -1,4 +1,8 @@
 //! Python face of the Galois ring: vectors cross as bytes, little-endian words.
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "PyO3 extracts lists as owned values"
+)]
 
 use pyo3::prelude::*;
 use pyo3::pybacked::PyBackedBytes;
@@ -41,7 +45,10 @@ fn zip_elements<W: Word>(
     right: &[u8],
     combine: impl Fn(Element<W>, Element<W>) -> Element<W>,
 ) -> Result<Vec<u8>> {
-    let (left, right) = (elements_from_bytes::<W>(left)?, elements_from_bytes::<W>(right)?);
+    let (left, right) = (
+        elements_from_bytes::<W>(left)?,
+        elements_from_bytes::<W>(right)?,
+    );
     if left.len() != right.len() {
         return invalid("the vectors differ in length");
     }
@@ -56,21 +63,30 @@ fn zip_elements<W: Word>(
 /// Element-wise sum of two vectors.
 #[pyfunction]
 fn ring_add<'py>(py: Python<'py>, k: u32, a: &[u8], b: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
-    let bytes = guarded(py, || with_word!(k, W => zip_elements::<W>(a, b, |x, y| x + y)))?;
+    let bytes = guarded(
+        py,
+        || with_word!(k, W => zip_elements::<W>(a, b, |x, y| x + y)),
+    )?;
     Ok(PyBytes::new(py, &bytes))
 }
 
 /// Element-wise difference of two vectors.
 #[pyfunction]
 fn ring_sub<'py>(py: Python<'py>, k: u32, a: &[u8], b: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
-    let bytes = guarded(py, || with_word!(k, W => zip_elements::<W>(a, b, |x, y| x - y)))?;
+    let bytes = guarded(
+        py,
+        || with_word!(k, W => zip_elements::<W>(a, b, |x, y| x - y)),
+    )?;
     Ok(PyBytes::new(py, &bytes))
 }
 
 /// Element-wise product of two vectors.
 #[pyfunction]
 fn ring_mul<'py>(py: Python<'py>, k: u32, a: &[u8], b: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
-    let bytes = guarded(py, || with_word!(k, W => zip_elements::<W>(a, b, |x, y| x * y)))?;
+    let bytes = guarded(
+        py,
+        || with_word!(k, W => zip_elements::<W>(a, b, |x, y| x * y)),
+    )?;
     Ok(PyBytes::new(py, &bytes))
 }
 
@@ -118,9 +134,10 @@ fn ring_inverse<'py>(py: Python<'py>, k: u32, a: &[u8]) -> PyResult<Bound<'py, P
 /// Pack four scalar sharings into one.
 #[pyfunction]
 fn ring_pack4<'py>(py: Python<'py>, k: u32, a: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
-    let bytes = guarded(py, || {
-        with_word!(k, W => Ok(elements_to_bytes(&pack::pack4(&elements_from_bytes::<W>(a)?))))
-    })?;
+    let bytes = guarded(
+        py,
+        || with_word!(k, W => Ok(elements_to_bytes(&pack::pack4(&elements_from_bytes::<W>(a)?)))),
+    )?;
     Ok(PyBytes::new(py, &bytes))
 }
 
@@ -164,9 +181,10 @@ fn shamir_share<'py>(
     degree: usize,
     seed: &[u8],
 ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
-    let columns = guarded(py, || {
-        with_word!(k, W => share_bytes::<W>(secrets, parties, degree, seed))
-    })?;
+    let columns = guarded(
+        py,
+        || with_word!(k, W => share_bytes::<W>(secrets, parties, degree, seed)),
+    )?;
     Ok(columns
         .iter()
         .map(|column| PyBytes::new(py, column))
@@ -176,9 +194,10 @@ fn shamir_share<'py>(
 /// Lagrange coefficients for the secret.
 #[pyfunction]
 fn lagrange_at_zero(py: Python<'_>, k: u32, parties: Vec<usize>) -> PyResult<Bound<'_, PyBytes>> {
-    let bytes = guarded(py, || {
-        with_word!(k, W => Ok(elements_to_bytes(&shamir::lagrange_at_zero::<W>(&parties)?)))
-    })?;
+    let bytes = guarded(
+        py,
+        || with_word!(k, W => Ok(elements_to_bytes(&shamir::lagrange_at_zero::<W>(&parties)?))),
+    )?;
     Ok(PyBytes::new(py, &bytes))
 }
 
@@ -258,9 +277,10 @@ impl PrssSession {
         start: u64,
         count: usize,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let bytes = guarded(py, || {
-            with_word!(k, W => Ok(elements_to_bytes(&self.inner.next::<W>(start, count)?)))
-        })?;
+        let bytes = guarded(
+            py,
+            || with_word!(k, W => Ok(elements_to_bytes(&self.inner.next::<W>(start, count)?))),
+        )?;
         Ok(PyBytes::new(py, &bytes))
     }
 
@@ -272,9 +292,10 @@ impl PrssSession {
         start: u64,
         count: usize,
     ) -> PyResult<Bound<'py, PyBytes>> {
-        let bytes = guarded(py, || {
-            with_word!(k, W => Ok(elements_to_bytes(&self.inner.zero::<W>(start, count)?)))
-        })?;
+        let bytes = guarded(
+            py,
+            || with_word!(k, W => Ok(elements_to_bytes(&self.inner.zero::<W>(start, count)?))),
+        )?;
         Ok(PyBytes::new(py, &bytes))
     }
 
@@ -312,14 +333,14 @@ fn opened_bytes<W: Word>(decoded: &Decoded<W>) -> (Vec<u8>, Vec<usize>) {
 
 /// Open a batch, correcting up to `max_errors` wrong parties.
 #[pyfunction]
-fn decode_shares<'py>(
-    py: Python<'py>,
+fn decode_shares(
+    py: Python<'_>,
     k: u32,
     parties: usize,
     degree: usize,
     shares: Vec<(usize, PyBackedBytes)>,
     max_errors: usize,
-) -> PyResult<Opened<'py>> {
+) -> PyResult<Opened<'_>> {
     let (bytes, bad) = guarded(py, || {
         with_word!(k, W => {
             let columns = columns_of::<W>(&shares)?;
@@ -340,15 +361,15 @@ fn open_online<W: Word>(
 
 /// Open a batch as soon as enough shares agree; `None` asks to wait for more.
 #[pyfunction]
-fn online_open<'py>(
-    py: Python<'py>,
+fn online_open(
+    py: Python<'_>,
     k: u32,
     parties: usize,
     threshold: usize,
     degree: usize,
     shares: Vec<(usize, PyBackedBytes)>,
     known_bad: Vec<usize>,
-) -> PyResult<Option<Opened<'py>>> {
+) -> PyResult<Option<Opened<'_>>> {
     let opened = guarded(py, || {
         let shape = (parties, threshold, degree);
         with_word!(k, W => open_online::<W>(shape, &columns_of(&shares)?, &known_bad))
@@ -378,7 +399,12 @@ fn round_squashed<'py>(
 fn mask_capacity_ok(py: Python<'_>, parties: usize, threshold: usize) -> PyResult<bool> {
     guarded(py, || {
         let (bound, statistical) = (round::LOG_BOUND, round::STATISTICAL);
-        Ok(round::mask_capacity_ok(parties, threshold, bound, statistical))
+        Ok(round::mask_capacity_ok(
+            parties,
+            threshold,
+            bound,
+            statistical,
+        ))
     })
 }
 

@@ -1,14 +1,16 @@
-//! Python face of `crate::fhe`.
+//! Python face of `crate::fhe`: functions and public objects; the secret ones are in `tfhe::secret`.
+
+mod secret;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyInt};
 
 use super::error::guarded;
-use super::ring::PrssKeys;
 use crate::error::invalid;
 use crate::fhe::parameters::ParameterSet;
 use crate::fhe::value::{Clear, FheType, Format};
-use crate::fhe::{compact, evaluate, key_share, keys, partial, squashed};
+use crate::fhe::{compact, evaluate, partial, squashed};
+use secret::{ClientKey, KeyShare};
 
 /// Names of the parameter sets.
 #[pyfunction]
@@ -89,148 +91,6 @@ fn verify_list(
         let verified = public_key.inner.verify(proven_list, &crs.inner, metadata)?;
         Ok(verified.kinds().iter().map(|kind| kind.number()).collect())
     })
-}
-
-/// All secret keys of one key set; the repr shows the parameter set only.
-#[pyclass(frozen, module = "tkms_kernel")]
-pub struct ClientKey {
-    inner: keys::ClientKey,
-}
-
-#[pymethods]
-impl ClientKey {
-    #[staticmethod]
-    #[pyo3(signature = (parameters, seed=None))]
-    fn generate(py: Python<'_>, parameters: &str, seed: Option<&[u8]>) -> PyResult<Self> {
-        let inner = guarded(py, || {
-            keys::ClientKey::generate(ParameterSet::from_name(parameters)?, seed)
-        })?;
-        Ok(Self { inner })
-    }
-
-    #[getter]
-    fn parameters(&self) -> &'static str {
-        self.inner.parameters().name()
-    }
-
-    fn compact_public_key<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        let bytes = guarded(py, || self.inner.compact_public_key())?;
-        Ok(PyBytes::new(py, &bytes))
-    }
-
-    fn server_key<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        let bytes = guarded(py, || self.inner.server_key())?;
-        Ok(PyBytes::new(py, &bytes))
-    }
-
-    fn encrypt<'py>(
-        &self,
-        py: Python<'py>,
-        fhe_type: i64,
-        value: &Bound<'py, PyInt>,
-    ) -> PyResult<Bound<'py, PyBytes>> {
-        let value = from_int(value)?;
-        let bytes = guarded(py, || {
-            self.inner.encrypt(FheType::from_number(fhe_type)?, &value)
-        })?;
-        Ok(PyBytes::new(py, &bytes))
-    }
-
-    fn decrypt<'py>(
-        &self,
-        py: Python<'py>,
-        ciphertext: &[u8],
-        fhe_type: i64,
-        format: i64,
-    ) -> PyResult<Bound<'py, PyAny>> {
-        let value = guarded(py, || {
-            let (fhe_type, format) = (
-                FheType::from_number(fhe_type)?,
-                Format::from_number(format)?,
-            );
-            self.inner.decrypt(ciphertext, fhe_type, format)
-        })?;
-        to_int(py, &value)
-    }
-
-    fn deal(&self, py: Python<'_>, parties: usize, threshold: usize) -> PyResult<Vec<KeyShare>> {
-        let shares = guarded(py, || key_share::deal(&self.inner, parties, threshold))?;
-        Ok(shares.into_iter().map(|inner| KeyShare { inner }).collect())
-    }
-
-    fn __repr__(&self) -> String {
-        format!("ClientKey(parameters={:?})", self.inner.parameters().name())
-    }
-}
-
-/// One party's shares of the secret keys; the repr shows public numbers only.
-#[pyclass(frozen, module = "tkms_kernel")]
-pub struct KeyShare {
-    inner: key_share::KeyShare,
-}
-
-#[pymethods]
-impl KeyShare {
-    #[staticmethod]
-    fn from_bytes(py: Python<'_>, data: &[u8]) -> PyResult<Self> {
-        let inner = guarded(py, || key_share::KeyShare::from_bytes(data))?;
-        Ok(Self { inner })
-    }
-
-    fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        let bytes = guarded(py, || self.inner.to_bytes())?;
-        Ok(PyBytes::new(py, &bytes))
-    }
-
-    #[getter]
-    fn parameters(&self) -> &'static str {
-        self.inner.parameters().name()
-    }
-
-    #[getter]
-    fn parties(&self) -> usize {
-        self.inner.parties()
-    }
-
-    #[getter]
-    fn threshold(&self) -> usize {
-        self.inner.threshold()
-    }
-
-    #[getter]
-    fn party(&self) -> usize {
-        self.inner.party()
-    }
-
-    fn partial_decrypt<'py>(
-        &self,
-        py: Python<'py>,
-        ciphertext: &[u8],
-        fhe_type: i64,
-        format: i64,
-        prss: &PrssKeys,
-        info: &[u8],
-    ) -> PyResult<Bound<'py, PyBytes>> {
-        let bytes = guarded(py, || {
-            let (fhe_type, format) = (
-                FheType::from_number(fhe_type)?,
-                Format::from_number(format)?,
-            );
-            self.inner
-                .partial_decrypt(ciphertext, fhe_type, format, &prss.inner, info)
-        })?;
-        Ok(PyBytes::new(py, &bytes))
-    }
-
-    fn __repr__(&self) -> String {
-        format!(
-            "KeyShare(parameters={:?}, parties={}, threshold={}, party={})",
-            self.inner.parameters().name(),
-            self.inner.parties(),
-            self.inner.threshold(),
-            self.inner.party()
-        )
-    }
 }
 
 /// Public key for compact lists.

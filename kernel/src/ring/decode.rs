@@ -24,6 +24,9 @@ pub struct Decoded<W> {
 /// Shares of one batch: party and its vector.
 pub type Shares<W> = [(usize, Vec<Element<W>>)];
 
+/// View of one batch, sorted by party.
+type Columns<'a, W> = Vec<(usize, &'a [Element<W>])>;
+
 /// Parity check and reconstruction from a fixed list of parties.
 struct Code<W> {
     dimension: usize,
@@ -65,41 +68,42 @@ fn inner_product<W: Word>(row: &[Element<W>], word: &[Element<W>]) -> Element<W>
 
 /// Shares that are still believed, and the errors still allowed among them.
 struct Decoder<'a, W> {
-    columns: Vec<(usize, &'a [Element<W>])>,
+    columns: Columns<'a, W>,
     code: Code<W>,
     budget: usize,
     bad: Vec<usize>,
+    /// Shares of the current value; kept to allocate once a batch.
+    word: Vec<Element<W>>,
 }
 
 impl<'a, W: Word> Decoder<'a, W> {
-    fn new(columns: Vec<(usize, &'a [Element<W>])>, degree: usize, budget: usize) -> Result<Self> {
+    fn new(columns: Columns<'a, W>, degree: usize, budget: usize) -> Result<Self> {
         let code = Code::new(&parties_of(&columns), degree + 1)?;
         Ok(Self {
             columns,
             code,
             budget,
             bad: Vec::new(),
+            word: Vec::with_capacity(MAX_PARTIES),
         })
     }
 
     /// Open value `index`, erasing liars until the rest is consistent.
     fn open(&mut self, index: usize) -> Result<Element<W>> {
         loop {
-            let mut word = [Element::zero(); MAX_PARTIES];
-            for (share, (_, column)) in word.iter_mut().zip(&self.columns) {
-                *share = column[index];
-            }
-            let word = &word[..self.columns.len()];
-            if let Some(value) = self.code.open(word) {
+            self.word.clear();
+            self.word
+                .extend(self.columns.iter().map(|(_, column)| column[index]));
+            if let Some(value) = self.code.open(&self.word) {
                 return Ok(value);
             }
-            self.erase_liars(word)?;
+            self.erase_liars()?;
         }
     }
 
-    fn erase_liars(&mut self, word: &[Element<W>]) -> Result<()> {
+    fn erase_liars(&mut self) -> Result<()> {
         let parties = parties_of(&self.columns);
-        let liars = locate_errors(&parties, self.code.dimension, word, self.budget)?;
+        let liars = locate_errors(&parties, self.code.dimension, &self.word, self.budget)?;
         self.budget -= liars.len();
         self.columns.retain(|(party, _)| !liars.contains(party));
         self.code = Code::new(&parties_of(&self.columns), self.code.dimension)?;
@@ -117,7 +121,7 @@ fn checked_columns<W: Word>(
     parties: usize,
     degree: usize,
     shares: &Shares<W>,
-) -> Result<Vec<(usize, &[Element<W>])>> {
+) -> Result<Columns<'_, W>> {
     if parties > MAX_PARTIES || degree >= parties {
         return invalid("decoding needs degree < parties <= 15");
     }
@@ -130,7 +134,10 @@ fn checked_columns<W: Word>(
     if columns.iter().any(|(party, _)| *party > parties) {
         return invalid("a share of a party that is not in the list");
     }
-    if columns.iter().any(|column| column.1.len() != columns[0].1.len()) {
+    if columns
+        .iter()
+        .any(|column| column.1.len() != columns[0].1.len())
+    {
         return invalid("the share vectors differ in length");
     }
     Ok(columns)
@@ -159,7 +166,7 @@ pub fn decode<W: Word>(
 }
 
 fn decode_columns<W: Word>(
-    columns: Vec<(usize, &[Element<W>])>,
+    columns: Columns<'_, W>,
     degree: usize,
     max_errors: usize,
 ) -> Result<Decoded<W>> {
@@ -227,4 +234,41 @@ fn too_many<T>() -> Result<T> {
     Err(KernelError::TooManyErrors(
         "all parties answered and no value has enough support".into(),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ring::shamir::share;
+
+    fn numbered(columns: Vec<Vec<Element<u64>>>) -> Vec<(usize, Vec<Element<u64>>)> {
+        (1..).zip(columns).collect()
+    }
+
+    #[test]
+    fn four_liars_of_thirteen_are_named() {
+        let secrets = [1, 2, 3];
+        let mut shares = numbered(share(&secrets, 13, 4, &[7; 32]).unwrap());
+        for (place, bit) in [(1, 63), (4, 0), (8, 63), (12, 30)] {
+            shares[place].1[1].0[place % 4] ^= 1 << bit;
+        }
+        let decoded = decode(13, 4, &shares, 4).unwrap();
+        assert_eq!(decoded.values, secrets.map(Element::scalar));
+        assert_eq!(decoded.bad, [2, 5, 9, 13]);
+        shares[5].1[2].0[0] ^= 1;
+        assert!(matches!(
+            decode(13, 4, &shares, 4),
+            Err(KernelError::TooManyErrors(_))
+        ));
+    }
+
+    #[test]
+    fn online_opening_waits_for_support() {
+        let mut shares = numbered(share(&[9], 4, 1, &[7; 32]).unwrap());
+        shares[0].1[0].0[3] ^= 1 << 63;
+        assert_eq!(online_open(4, 1, 1, &shares[..3], &[]), Ok(None));
+        let decoded = online_open(4, 1, 1, &shares, &[]).unwrap().unwrap();
+        assert_eq!(decoded.values, [Element::scalar(9)]);
+        assert_eq!(decoded.bad, [1]);
+    }
 }

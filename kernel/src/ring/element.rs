@@ -299,13 +299,10 @@ pub fn point<W: Word>(party: usize) -> Element<W> {
 /// # Errors
 /// `InvalidInput` if the length is no multiple of the word's length.
 pub fn words_from_bytes<W: Word>(bytes: &[u8]) -> Result<Vec<W>> {
-    if bytes.len() % W::BYTES != 0 {
+    if !bytes.len().is_multiple_of(W::BYTES) {
         return invalid(format!("length is not a multiple of {} bytes", W::BYTES));
     }
-    Ok(bytes
-        .chunks_exact(W::BYTES)
-        .map(W::from_le_slice)
-        .collect())
+    Ok(bytes.chunks_exact(W::BYTES).map(W::from_le_slice).collect())
 }
 
 /// Byte vector of words.
@@ -324,7 +321,7 @@ pub fn words_to_bytes<W: Word>(words: &[W]) -> Vec<u8> {
 /// `InvalidInput` if the length is no multiple of an element's length.
 pub fn elements_from_bytes<W: Word>(bytes: &[u8]) -> Result<Vec<Element<W>>> {
     let size = Element::<W>::BYTES;
-    if bytes.len() % size != 0 {
+    if !bytes.len().is_multiple_of(size) {
         return invalid(format!("length is not a multiple of {size} bytes"));
     }
     Ok(bytes
@@ -342,4 +339,36 @@ pub fn elements_to_bytes<W: Word>(elements: &[Element<W>]) -> Vec<u8> {
         element.write_le(chunk);
     }
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signed(coefficients: [i128; 4]) -> Element<u128> {
+        Element(coefficients.map(i128::cast_unsigned))
+    }
+
+    #[test]
+    fn products_reduce_with_the_right_signs() {
+        let x = signed([0, 1, 0, 0]);
+        assert_eq!(x * signed([0, 0, 0, 1]), signed([-1, -1, 0, 0]));
+        let nine = point::<u128>(9);
+        assert_eq!(nine * nine, signed([1, 0, -1, 1]));
+        assert_eq!(x.inverse(), Ok(signed([-1, 0, 0, -1])));
+        assert_eq!(point::<u128>(3).inverse(), Ok(signed([0, -1, 1, -1])));
+    }
+
+    #[test]
+    fn times_point_is_the_product_with_the_point() {
+        let element = Element([3u64, 1 << 63, 17, u64::MAX]);
+        for party in 0..=MAX_PARTIES {
+            assert_eq!(element.times_point(party), element * point(party));
+        }
+    }
+
+    #[test]
+    fn even_elements_have_no_inverse() {
+        assert!(Element([2u64, 4, 0, 8]).inverse().is_err());
+    }
 }

@@ -92,7 +92,9 @@ impl FieldCode {
             points
                 .iter()
                 .filter(|&&point| Some(point) != skipped)
-                .fold(Polynomial::one(), |product, &point| product.times_root(point))
+                .fold(Polynomial::one(), |product, &point| {
+                    product.times_root(point)
+                })
         };
         let basis = points
             .iter()

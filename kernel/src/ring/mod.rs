@@ -12,4 +12,5 @@ pub mod pack;
 pub mod prf;
 pub mod prss;
 pub mod round;
+mod session;
 pub mod shamir;

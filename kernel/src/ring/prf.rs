@@ -22,7 +22,7 @@ pub const KEY_BYTES: usize = 16;
 /// Blocks encrypted in one call: what AES hardware keeps in flight.
 const LANES: usize = 8;
 /// Bytes of an AES block.
-const BLOCK_BYTES: usize = 16;
+pub const BLOCK_BYTES: usize = 16;
 
 /// What a pseudorandom stream is used for; each purpose has its own key.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -36,9 +36,7 @@ pub fn mask_capacity_ok(n: usize, t: usize, log_bound: u32, statistical: u32) ->
     }
     match log_bound.checked_add(statistical) {
         // 2^(2 + log) < 2^122 already fails here, so the product below cannot overflow.
-        Some(log) if log < DELTA_LOG - 3 => {
-            binomial(n, t) < 1 << (DELTA_LOG - 1 - 2 - log)
-        }
+        Some(log) if log < DELTA_LOG - 3 => binomial(n, t) < 1 << (DELTA_LOG - 1 - 2 - log),
         _ => false,
     }
 }
@@ -88,4 +86,28 @@ fn round_phase(phase: u128, limit: u128, block: usize) -> Result<u8> {
         )));
     }
     u8::try_from(nibble).map_err(|_| KernelError::Internal("a nibble exceeds a byte".into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bound_is_exact() {
+        let limit = noise_limit(4, 1, LOG_BOUND, STATISTICAL);
+        assert_eq!(limit, (1 << 70) + (1 << 113));
+        let phase = 5u128 << DELTA_LOG;
+        assert_eq!(round_phase(phase + limit, limit, 0), Ok(5));
+        assert_eq!(round_phase(phase - limit, limit, 0), Ok(5));
+        assert!(round_phase(phase + limit + 1, limit, 0).is_err());
+        assert!(round_phase(phase - limit - 1, limit, 0).is_err());
+        assert_eq!(round_phase(limit.wrapping_neg(), limit, 0), Ok(0));
+    }
+
+    #[test]
+    fn capacity_table() {
+        let fits = |n, t| mask_capacity_ok(n, t, LOG_BOUND, STATISTICAL);
+        assert!(fits(4, 1) && fits(7, 2) && fits(10, 3) && fits(13, 3) && fits(13, 4));
+        assert!(!fits(15, 4) && !fits(16, 5) && !fits(4, 0) && !fits(6, 2));
+    }
 }

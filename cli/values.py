@@ -1,0 +1,247 @@
+"""From plaintexts to handles and back: what encrypt, decrypt, reencrypt and the demo share."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from cli.errors import CliError, ExitCode, UsageError
+from cli.session import Session, parse_request
+from cli.waiting import until_decided
+from client import decrypt, encrypt
+from client.chain import Chain
+from cli.coprocessor import CoprocessorClient, Value
+from client.storage import StorageClient
+from wire.fhe import FheType
+from wire.ids import Address, KeyId, RequestId
+from wire.pb.tkms.asc.v1 import asc_pb2
+from wire.pb.tkms.isc.v1 import isc_pb2
+from wire.pb.tkms.state.v1 import state_pb2
+from wire.pb.tkms.tx.v1 import tx_pb2
+from wire.signing import Signer
+
+_POLL_S = 0.1
+# An authorization is one request's: it need not live longer than a transaction may.
+_AUTHORIZATION_BLOCKS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Revealed:
+    """Verified plaintexts of one request, with who gave them."""
+
+    request: RequestId
+    transaction: str
+    handles: tuple[bytes, ...]
+    types: tuple[FheType, ...]
+    values: tuple[int, ...]
+    parties: tuple[int, ...]
+    liars: tuple[int, ...]
+
+    def document(self) -> dict[str, object]:
+        """Return the JSON form."""
+        return {
+            "request": str(self.request),
+            "transaction": self.transaction,
+            "verified": True,
+            "parties": list(self.parties),
+            "liars": list(self.liars),
+            "values": [
+                {"handle": "0x" + handle.hex(), "type": fhe_type.label, "value": value}
+                for handle, fhe_type, value in zip(
+                    self.handles, self.types, self.values, strict=True
+                )
+            ],
+        }
+
+
+@asynccontextmanager
+async def services(session: Session) -> AsyncIterator[tuple[CoprocessorClient, StorageClient]]:
+    """Open coprocessor and storage of the network."""
+    storage_urls = session.need("storage").split()
+    async with (
+        CoprocessorClient(session.need("coprocessor")) as coprocessor,
+        StorageClient(storage_urls) as storage,
+    ):
+        yield coprocessor, storage
+
+
+def parse_typed(type_name: str, text: str) -> tuple[FheType, int]:
+    """Return a typed value; UsageError where it does not fit."""
+    try:
+        fhe_type = FheType.parse(type_name)
+        words = {"true": 1, "false": 0}
+        value = words[text.lower()] if text.lower() in words else int(text, 0)
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    if not 0 <= value < 1 << fhe_type.bits:
+        raise UsageError(f"{text} does not fit {fhe_type.label}", hint=f"0 to 2^{fhe_type.bits} - 1")
+    return fhe_type, value
+
+
+async def choose_material(
+    chain: Chain, key_id: str | None, crs_id: str | None
+) -> tuple[KeyId, KeyId]:
+    """Return the given ids, or the newest key and its newest reference string.
+
+    The list is the node's word; the records are proven before they are used.
+    """
+    listed = state_pb2.MaterialList.FromString(await chain.query("/asc/material"))
+    keys = sorted(listed.keys, key=lambda view: view.record.active_height)
+    if key_id is None and not keys:
+        raise CliError("the chain has no key yet", reason="NO_KEY", hint="tkms keygen")
+    key = KeyId(bytes(parse_request(key_id))) if key_id else KeyId(keys[-1].record.id)
+    strings = sorted(
+        (view.record for view in listed.crs if view.record.key_id == bytes(key)),
+        key=lambda record: record.active_height,
+    )
+    if crs_id is None and not strings:
+        raise CliError(
+            f"key {key} has no reference string", reason="NO_CRS", hint="tkms keygen makes both"
+        )
+    return key, KeyId(bytes(parse_request(crs_id)) if crs_id else strings[-1].id)
+
+
+async def encrypt_values(  # noqa: PLR0913 - what an input's proof is bound to
+    session: Session,
+    chain: Chain,
+    values: Sequence[tuple[FheType, int]],
+    material: tuple[KeyId, KeyId],
+    application: str,
+    account: Address,
+) -> list[Value]:
+    """Fetch and re-hash key and string, encrypt, prove, hand in; returns handles in order."""
+    key_id, crs_id = material
+    async with services(session) as (coprocessor, storage):
+        with session.out.progress() as progress:
+            progress.step("fetch public key and reference string")
+            key = await encrypt.key_record(chain, key_id)
+            crs = await encrypt.crs_record(chain, crs_id)
+            if key.dealer:
+                session.out.warn(f"key {key_id}: dealer: true (dealt by one core: insecure)")
+            if key.parameters == "test":
+                session.out.warn(f"key {key_id}: parameters `test` protect nothing")
+            public_key = await encrypt.material(storage, key, encrypt.PUBLIC_KEY)
+            reference = await encrypt.material(storage, crs, encrypt.CRS)
+            progress.step("encrypt and prove")
+            metadata = encrypt.input_metadata(application, account)
+            proven = await asyncio.to_thread(
+                encrypt.encrypt, values, public_key, reference, metadata
+            )
+            progress.step("hand in")
+            return await coprocessor.inputs(proven, application, key_id, crs_id, account)
+
+
+async def registered(
+    chain: Chain, application: str, handles: Sequence[bytes]
+) -> list[isc_pb2.Ciphertext]:
+    """Return what is registered for handles (a request names exactly that)."""
+    found = []
+    for handle in handles:
+        data = application.encode() + b"\0" + handle
+        view = state_pb2.HandleView.FromString(await chain.query("/isc/handle", data))
+        found.append(view.ciphertext)
+    if len({ciphertext.key_id for ciphertext in found}) > 1:
+        raise UsageError("the handles are under different keys", hint="one request, one key")
+    return found
+
+
+async def decrypt_publicly(  # noqa: PLR0913 - who asks for what and for how long
+    session: Session,
+    chain: Chain,
+    application: str,
+    handles: Sequence[bytes],
+    signer: Signer,
+    timeout_s: float,
+) -> Revealed | dict[str, object]:
+    """Request, wait and verify; the plain document where nothing was sent for real."""
+    ciphertexts = await registered(chain, application, handles)
+    message = tx_pb2.Message(
+        request_public_decryption=asc_pb2.RequestPublicDecryption(
+            application=application, key_id=ciphertexts[0].key_id, ciphertexts=ciphertexts
+        )
+    )
+    sent = await session.send(chain, [message], signer)
+    if not sent.get("included"):
+        return sent
+    request = _only_request(sent)
+    status = await until_decided(session.out, chain, request, timeout_s, "parties answer")
+    await until_provable(chain, status.decided_height)
+    result = await decrypt.public_decryption(chain, request)
+    return _revealed(request, sent, ciphertexts, result.values, result.signers, ())
+
+
+async def reencrypt_to(  # noqa: PLR0913 - who asks for what and for how long
+    session: Session,
+    chain: Chain,
+    application: str,
+    handles: Sequence[bytes],
+    user: Signer,
+    sender: Signer,
+    timeout_s: float,
+) -> Revealed | dict[str, object]:
+    """Make a key pair, authorize, request, wait, combine and verify."""
+    ciphertexts = await registered(chain, application, handles)
+    raw = await chain.query("/isc/application", application.encode())
+    domain = state_pb2.ApplicationView.FromString(raw).application.domain
+    pair = decrypt.new_user_key()
+    request_message = decrypt.user_request(
+        decrypt.Application(application, domain, chain.chain_id),
+        ciphertexts,
+        user,
+        pair.public_key,
+        await chain.height() + _AUTHORIZATION_BLOCKS,
+    )
+    message = tx_pb2.Message(request_user_decryption=request_message)
+    sent = await session.send(chain, [message], sender)
+    if not sent.get("included"):
+        return sent
+    request = _only_request(sent)
+    status = await until_decided(session.out, chain, request, timeout_s, "parties answer")
+    await until_provable(chain, status.opened_height)
+    async with StorageClient(session.need("storage").split()) as storage:
+        try:
+            async with asyncio.timeout(timeout_s):
+                result, combiner = await decrypt.user_decryption(chain, storage, request, pair)
+        except TimeoutError as error:
+            raise CliError(
+                f"request {request} did not get enough good answers in {timeout_s:.0f} s",
+                reason="TIMEOUT",
+                exit_code=ExitCode.TIMEOUT,
+                details={"request": str(request)},
+            ) from error
+    for party, why in combiner.rejected.items():
+        session.out.warn(f"party {party}: {why}")
+    return _revealed(request, sent, ciphertexts, result.values, result.parties, result.liars)
+
+
+async def until_provable(chain: Chain, height: int) -> None:
+    """Wait until the state of a height can be proven: its hash is signed one block later."""
+    while await chain.newest_provable() < height:
+        await asyncio.sleep(_POLL_S)
+
+
+def _only_request(sent: dict[str, object]) -> RequestId:
+    ids = sent["request_ids"]
+    if not isinstance(ids, list) or len(ids) != 1:
+        raise CliError("one request was expected in the transaction")
+    return RequestId.parse(ids[0])
+
+
+def _revealed(  # noqa: PLR0913 - one argument a shown field
+    request: RequestId,
+    sent: dict[str, object],
+    ciphertexts: Sequence[isc_pb2.Ciphertext],
+    values: tuple[int, ...],
+    parties: tuple[int, ...],
+    liars: tuple[int, ...],
+) -> Revealed:
+    return Revealed(
+        request,
+        str(sent["transaction"]),
+        tuple(ciphertext.handle for ciphertext in ciphertexts),
+        tuple(FheType(ciphertext.fhe_type) for ciphertext in ciphertexts),
+        values,
+        parties,
+        liars,
+    )
