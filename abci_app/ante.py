@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Final
 
-from abci_app.fees import fee_of
+from abci_app.fees import PriceTable, fee_of
 from ledger.bank import state as bank
 from ledger.bank.faucet import check_claim
 from ledger.config import state as config
@@ -65,7 +65,7 @@ class AnteContext:
     chain_id: str
     height: int
     parameters: config_pb2.Parameters
-    prices: config_pb2.Prices
+    prices: PriceTable
     verified: VerifiedTransactions
     # False where it was checked before (recheck) or is not there (simulation).
     check_signatures: bool = True
@@ -83,7 +83,7 @@ def ante_context(
     check_signatures: bool = True,
 ) -> AnteContext:
     """Context of a block whose begin hooks have run."""
-    parameters, prices = config.parameters(state), config.prices(state)
+    parameters, prices = config.parameters(state), PriceTable.of(config.prices(state))
     return AnteContext(chain_id, height, parameters, prices, verified, check_signatures)
 
 

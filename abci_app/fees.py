@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from asc import state as asc_state
 from ledger.config import state as config
 from ledger.config.validation import party_of_account
@@ -13,7 +16,22 @@ from wire.reasons import Reason, Rejection
 from wire.tx import ANSWER_KINDS, REQUEST_KINDS, SignedTransaction
 
 
-def fee_of(state: State, transaction: SignedTransaction, prices: config_pb2.Prices) -> int:
+@dataclass(frozen=True, slots=True)
+class PriceTable:
+    """Prices in force, ready to be looked up; units, and units a byte."""
+
+    transaction_base: int
+    transaction_per_byte: int
+    messages: Mapping[str, tuple[int, int]]
+
+    @classmethod
+    def of(cls, prices: config_pb2.Prices) -> PriceTable:
+        """Take over Config's record."""
+        messages = {price.message: (price.base, price.per_byte) for price in prices.messages}
+        return cls(prices.transaction_base, prices.transaction_per_byte, messages)
+
+
+def fee_of(state: State, transaction: SignedTransaction, prices: PriceTable) -> int:
     """Units that the sender pays for including the transaction; Rejection(UNPRICED).
 
     Free of fee: answers of a party (it works for the chain), and claiming the faucet for oneself (who
@@ -24,16 +42,16 @@ def fee_of(state: State, transaction: SignedTransaction, prices: config_pb2.Pric
         return 0
     if kinds == ["faucet"] and _claims_for_itself(transaction):
         return 0
-    table = {price.message: price for price in prices.messages}
     fee = prices.transaction_base + prices.transaction_per_byte * len(transaction.raw)
     for kind, message in zip(kinds, transaction.body.messages, strict=True):
         if kind in REQUEST_KINDS:
             continue
-        price = table.get(kind)
+        price = prices.messages.get(kind)
         if price is None:
             raise Rejection(Reason.UNPRICED, kind)
-        fee += price.base + price.per_byte * message.ByteSize()
-    return int(fee)
+        base, per_byte = price
+        fee += base + per_byte * message.ByteSize()
+    return fee
 
 
 def _claims_for_itself(transaction: SignedTransaction) -> bool:

@@ -8,11 +8,13 @@ import json
 import os
 import time
 from datetime import datetime
+from pathlib import Path
 
 import aiohttp
 
 from bench.network import Network, network
 from bench.report import Row, row
+from cli.keystore import LOCALNET_PASSPHRASE, Keystore, read_passphrase
 from client.rpc import ChainRpc
 from wire.pb.tkms.bank.v1 import bank_pb2
 from wire.pb.tkms.tx.v1 import tx_pb2
@@ -40,7 +42,6 @@ async def _committed_per_second(running: Network, count: int) -> list[float]:
     async with ChainRpc(plan.operators[0].rpc_url) as rpc:
         start = (await rpc.status()).latest_height
         expires = start + 1500
-        # The faucet needs no funded key: each account pays the fees of its transfers from what it drew.
         signer = Secp256k1Signer(os.urandom(32))
         await _fund(rpc, plan.chain_id, plan.home, signer, expires)
         raws = [_transfer(signer, plan.chain_id, expires) for _ in range(count)]
@@ -63,11 +64,11 @@ async def _committed_per_second(running: Network, count: int) -> list[float]:
 
 
 async def _fund(
-    rpc: ChainRpc, chain_id: str, home: object, signer: Secp256k1Signer, expires: int
+    rpc: ChainRpc, chain_id: str, home: Path, signer: Secp256k1Signer, expires: int
 ) -> None:
-    from cli.keystore import localnet_signer  # noqa: PLC0415 - only this benchmark needs keys
-
-    payer = localnet_signer(home, "alice")
+    accounts = home / "accounts"
+    passphrase = read_passphrase(accounts / LOCALNET_PASSPHRASE)
+    payer = Keystore(accounts).signer("alice", passphrase)
     message = tx_pb2.Message(
         transfer=bank_pb2.Transfer(recipient=bytes(signer.address), amount=100_000_000_000)
     )

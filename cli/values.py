@@ -21,7 +21,6 @@ from wire.pb.tkms.state.v1 import state_pb2
 from wire.pb.tkms.tx.v1 import tx_pb2
 from wire.signing import Signer
 
-_POLL_S = 0.1
 # An authorization is one request's: it need not live longer than a transaction may.
 _AUTHORIZATION_BLOCKS = 1000
 
@@ -165,8 +164,7 @@ async def decrypt_publicly(  # noqa: PLR0913 - who asks for what and for how lon
     if not sent.get("included"):
         return sent
     request = _only_request(sent)
-    status = await until_decided(session.out, chain, request, timeout_s, "parties answer")
-    await until_provable(chain, status.decided_height)
+    await until_decided(session.out, chain, request, timeout_s, "parties answer")
     result = await decrypt.public_decryption(chain, request)
     return _revealed(request, sent, ciphertexts, result.values, result.signers, ())
 
@@ -197,8 +195,7 @@ async def reencrypt_to(  # noqa: PLR0913 - who asks for what and for how long
     if not sent.get("included"):
         return sent
     request = _only_request(sent)
-    status = await until_decided(session.out, chain, request, timeout_s, "parties answer")
-    await until_provable(chain, status.opened_height)
+    await until_decided(session.out, chain, request, timeout_s, "parties answer")
     async with StorageClient(session.need("storage").split()) as storage:
         try:
             async with asyncio.timeout(timeout_s):
@@ -213,12 +210,6 @@ async def reencrypt_to(  # noqa: PLR0913 - who asks for what and for how long
     for party, why in combiner.rejected.items():
         session.out.warn(f"party {party}: {why}")
     return _revealed(request, sent, ciphertexts, result.values, result.parties, result.liars)
-
-
-async def until_provable(chain: Chain, height: int) -> None:
-    """Wait until the state of a height can be proven: its hash is signed one block later."""
-    while await chain.newest_provable() < height:
-        await asyncio.sleep(_POLL_S)
 
 
 def _only_request(sent: dict[str, object]) -> RequestId:

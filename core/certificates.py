@@ -2,6 +2,7 @@
 
 import datetime
 import hashlib
+import secrets
 import ssl
 
 from cryptography import x509
@@ -16,7 +17,13 @@ _LIFETIME = datetime.timedelta(days=3650)
 def generate(name: str) -> tuple[bytes, bytes]:
     """A P-256 key and its self-signed certificate, both PEM; `name` becomes a DNS name."""
     key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    # TLS libraries look roots up by subject: two certificates of one party must differ there.
+    subject = x509.Name(
+        [
+            x509.NameAttribute(NameOID.COMMON_NAME, name),
+            x509.NameAttribute(NameOID.SERIAL_NUMBER, secrets.token_hex(16)),
+        ]
+    )
     now = datetime.datetime.now(datetime.UTC)
     certificate = (
         x509.CertificateBuilder()

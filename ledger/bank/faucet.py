@@ -43,4 +43,4 @@ def claim(state: State, message: bank_pb2.Faucet, context: Context) -> None:
     recipient, amount = recipient_and_amount(message)
     bank.set_account(state, recipient, record)
     bank.mint(state, recipient, amount)
-    state.emit(event("faucet", recipient=str(recipient), amount=amount))
+    state.emit(event("faucet", recipient=recipient.hex, amount=amount))

@@ -27,5 +27,5 @@ def transfer(state: State, message: bank_pb2.Transfer, context: Context) -> None
     bank.debit(state, context.sender, amount)
     bank.credit(state, recipient, amount)
     state.emit(
-        event("transfer", sender=str(context.sender), recipient=str(recipient), amount=amount)
+        event("transfer", sender=context.sender.hex, recipient=recipient.hex, amount=amount)
     )

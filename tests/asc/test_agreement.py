@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asc.agreement import Agreed, Failed, Undecided, decide, needed, split
 from tests.asc.world import epoch
 from wire.pb.tkms.asc.v1 import asc_pb2
 
+REPEATABLE = settings(derandomize=True, database=None, deadline=None)
 KINDS = [kind for kind in asc_pb2.RequestKind.values() if kind]
 
 
@@ -38,6 +39,7 @@ def test_needed_counts() -> None:
     assert counts == [9, 9, 5, 9]
 
 
+@REPEATABLE
 @given(
     kind=st.sampled_from(KINDS),
     threshold=st.integers(0, 4),
@@ -70,6 +72,7 @@ def test_decision_follows_its_rule(
     assert len(answers) < entry.parties, "all parties answered and nothing was decided"
 
 
+@REPEATABLE
 @given(amount=st.integers(0, 2**64 - 1), shares=st.integers(1, 15))
 def test_split_adds_up(amount: int, shares: int) -> None:
     """Nothing is lost, and nobody but the first differs."""

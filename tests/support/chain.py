@@ -216,6 +216,10 @@ class Chain:
     def open(self) -> None:
         """Open store and application, as a process does when it starts."""
         self.store = Store(self.path / "state.db", fault_point=self.fault_point)
+        self.open_application()
+
+    def open_application(self) -> None:
+        """Put a new application on the open store."""
         self.application = Application(self.store, self.chain_id, self.modules)
 
     def close(self) -> None:

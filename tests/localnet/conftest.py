@@ -1,0 +1,54 @@
+"""Real networks for end-to-end tests: real engine, nodes, cores, connectors, toy parameters."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cli import localnet_life as life
+from cli.localnet_topology import Topology
+from tests.localnet.harness import READY_S, Network, processes_of
+
+
+@pytest.fixture(scope="session")
+def start_network(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[..., Network]]:
+    """Start networks; whatever happens none of their processes, sockets or folders stays."""
+    homes: list[Path] = []
+
+    def start(**settings: Any) -> Network:
+        home = tmp_path_factory.mktemp("net") / "home"
+        homes.append(home)
+        plan, made = life.create_or_load(home, Topology(parameters="test", **settings))
+        assert made
+        # Ends with this process even if that is killed.
+        life.start(plan, os.getpid())
+        life.wait_ready(plan, READY_S)
+        return Network(home, plan)
+
+    yield start
+    for home in homes:
+        if home.exists():
+            life.end(home)
+        assert processes_of(home) == []
+        if home.exists():
+            left = [path for path in home.rglob("*") if path.is_socket() and path.parent == home]
+            assert left == []
+            life.remove(home)
+
+
+@pytest.fixture(scope="module")
+def prepared(network: Network) -> list[tuple[str, int]]:
+    """A key, and ten prepared public values that alice may see: (handle, value)."""
+    network.tkms("keygen", "--crs-bits", "256")
+    expected = [3, 1, 4, 15, 92, 65, 35, 89, 79, 200]
+    arguments = [part for value in expected for part in ("--type", "euint8", "--value", str(value))]
+    encrypted = network.tkms("encrypt", *arguments)
+    handles = [str(entry["handle"]) for entry in encrypted["handles"]]
+    network.tkms("prepare", *handles)
+    network.tkms("public", *handles)
+    network.tkms("grant", "alice", *handles)
+    return list(zip(handles, expected, strict=True))
