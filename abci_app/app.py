@@ -33,9 +33,7 @@ class Application:
     for each other and for a commit, queries for nobody.
     """
 
-    def __init__(
-        self, store: Store, chain_id: str, modules: tuple[Module, ...] = MODULES
-    ) -> None:
+    def __init__(self, store: Store, chain_id: str, modules: tuple[Module, ...] = MODULES) -> None:
         """Continue the chain that the store holds; ProtocolError when it is another one."""
         if store.chain_id not in (None, chain_id):
             raise ProtocolError(f"the database belongs to chain {store.chain_id}")

@@ -64,9 +64,7 @@ class Consensus:
         _LOG.info("genesis", chain_id=request.chain_id, app_hash=update.root.hex())
         return abci_pb2.ResponseInitChain(app_hash=update.root)
 
-    def prepare(
-        self, request: abci_pb2.RequestPrepareProposal
-    ) -> abci_pb2.ResponsePrepareProposal:
+    def prepare(self, request: abci_pb2.RequestPrepareProposal) -> abci_pb2.ResponsePrepareProposal:
         """Choose the transactions of a block."""
         info = BlockInfo(request.height, _nanoseconds(request.time))
         chosen = proposal.prepare(
@@ -74,9 +72,7 @@ class Consensus:
         )
         return abci_pb2.ResponsePrepareProposal(txs=chosen)
 
-    def process(
-        self, request: abci_pb2.RequestProcessProposal
-    ) -> abci_pb2.ResponseProcessProposal:
+    def process(self, request: abci_pb2.RequestProcessProposal) -> abci_pb2.ResponseProcessProposal:
         """Judge another's choice, and keep the result for FinalizeBlock."""
         info = BlockInfo(request.height, _nanoseconds(request.time))
         executed = proposal.process(self._machine, State(self._store), info, request.txs)

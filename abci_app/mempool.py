@@ -40,9 +40,7 @@ class Mempool:
         if height is None:
             self._block = None
             return
-        self._block = open_block(
-            self._machine, State(self._store), BlockInfo(height + 1, time_ns)
-        )
+        self._block = open_block(self._machine, State(self._store), BlockInfo(height + 1, time_ns))
 
     def check(self, raw: bytes, *, again: bool) -> Outcome:
         """Verdict about a transaction, new or `again` after a block."""

@@ -163,19 +163,23 @@ def _proposal_fits(request: abci_pb2.Request, response: abci_pb2.Response) -> bo
     return used <= request.prepare_proposal.max_tx_bytes
 
 
-_CHECKS: Final[
-    dict[str | None, Callable[[abci_pb2.Request, abci_pb2.Response], bool]]
-] = {
+_CHECKS: Final[dict[str | None, Callable[[abci_pb2.Request, abci_pb2.Response], bool]]] = {
     "init_chain": lambda _, given: len(given.init_chain.app_hash) == _APP_HASH_BYTES,
     "prepare_proposal": _proposal_fits,
-    "process_proposal": lambda _, given: given.process_proposal.status
-    in (abci_pb2.PROPOSAL_STATUS_ACCEPT, abci_pb2.PROPOSAL_STATUS_REJECT),
-    "verify_vote_extension": lambda _, given: given.verify_vote_extension.status
-    in (abci_pb2.VERIFY_STATUS_ACCEPT, abci_pb2.VERIFY_STATUS_REJECT),
+    "process_proposal": lambda _, given: (
+        given.process_proposal.status
+        in (abci_pb2.PROPOSAL_STATUS_ACCEPT, abci_pb2.PROPOSAL_STATUS_REJECT)
+    ),
+    "verify_vote_extension": lambda _, given: (
+        given.verify_vote_extension.status
+        in (abci_pb2.VERIFY_STATUS_ACCEPT, abci_pb2.VERIFY_STATUS_REJECT)
+    ),
     "finalize_block": _finalize_is_complete,
     "commit": lambda _, given: given.commit.retain_height >= 0,
-    "offer_snapshot": lambda _, given: given.offer_snapshot.result
-    != abci_pb2.OFFER_SNAPSHOT_RESULT_UNKNOWN,
-    "apply_snapshot_chunk": lambda _, given: given.apply_snapshot_chunk.result
-    != abci_pb2.APPLY_SNAPSHOT_CHUNK_RESULT_UNKNOWN,
+    "offer_snapshot": lambda _, given: (
+        given.offer_snapshot.result != abci_pb2.OFFER_SNAPSHOT_RESULT_UNKNOWN
+    ),
+    "apply_snapshot_chunk": lambda _, given: (
+        given.apply_snapshot_chunk.result != abci_pb2.APPLY_SNAPSHOT_CHUNK_RESULT_UNKNOWN
+    ),
 }

@@ -18,7 +18,7 @@ def end_block(state: State, context: Context) -> None:
         life.expire(state, context.height, request_id.value)
     for request_id in asc_state.marked(state, asc_state.prune_prefix(context.height)):
         _prune(state, request_id.value)
-        0 and asc_state.clear_prune(state, context.height, request_id.value)
+        asc_state.clear_prune(state, context.height, request_id.value)
 
 
 def _prune(state: State, request_id: bytes) -> None:

@@ -23,7 +23,7 @@ def application() -> None:
 @click.option("--evm-chain-id", type=int, default=31337, show_default=True, help="EIP-712 chain.")
 @click.option("--contract", required=True, help="EIP-712 verifying contract (address).")
 @with_session(sends=True)
-def register(  # noqa: PLR0913 - one parameter an option
+def register(
     session: Session,
     name: str,
     domain_name: str,
@@ -53,8 +53,9 @@ def register(  # noqa: PLR0913 - one parameter an option
 
 
 @application.command(
-    cls=TkmsCommand, example="tkms application delegate demo 0xAbc...\n"
-    "tkms application delegate demo 0xAbc... --remove"
+    cls=TkmsCommand,
+    example="tkms application delegate demo 0xAbc...\n"
+    "tkms application delegate demo 0xAbc... --remove",
 )
 @click.argument("name")
 @click.argument("delegate_account", metavar="ACCOUNT")

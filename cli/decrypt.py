@@ -6,7 +6,9 @@ from cli.lazy import TkmsCommand
 from cli.session import Session, parse_handle, with_session
 
 
-@click.command(cls=TkmsCommand, example="tkms decrypt 0x1f...\ntkms decrypt 0x1f... 0x2a... -o json")
+@click.command(
+    cls=TkmsCommand, example="tkms decrypt 0x1f...\ntkms decrypt 0x1f... 0x2a... -o json"
+)
 @click.argument("handles", nargs=-1, required=True)
 @click.option("--application", help="Application of the handles.")
 @click.option("--answer-timeout", type=float, default=600.0, help="Seconds to wait for answers.")

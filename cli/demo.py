@@ -56,7 +56,7 @@ class Report:
     help="Folder of the network [default: a temporary one].",
 )
 @click.pass_context
-def demo(  # noqa: PLR0913 - one parameter an option
+def demo(
     context: click.Context,
     parameters: str,
     operators: int,
@@ -108,9 +108,7 @@ def _tear_down(folder: Path, report: Report, *, finished: bool, out: Terminal) -
     report.phase("stop", started)
 
 
-async def _work(
-    out: Terminal, home: Path, parameters: str, crs_bits: int, report: Report
-) -> None:
+async def _work(out: Terminal, home: Path, parameters: str, crs_bits: int, report: Report) -> None:
     from cli import keygen  # noqa: PLC0415 - slow imports
     from cli.network import resolve  # noqa: PLC0415
     from cli.session import Sending, Session  # noqa: PLC0415
@@ -146,9 +144,7 @@ async def _values(session: Any, chain: Any, made: dict[str, object], report: Rep
     batch = [(FheType.EUINT8, 200), (FheType.EUINT8, 100), (FheType.EBOOL, 0)]
     first, second, flag = await _timed(report, "encrypt and prove a batch of 3", put(batch))
     expected[flag] = 0
-    total = await _timed(
-        report, "add two values", compute.operate(session, "add", [first, second])
-    )
+    total = await _timed(report, "add two values", compute.operate(session, "add", [first, second]))
     # euint8 wraps around.
     expected[bytes(total.handle)] = (200 + 100) % 256
     handles = list(expected)
@@ -232,7 +228,9 @@ def _show(out: Terminal, report: Report, parameters: str) -> None:
     }
     if not report.right:
         wrong = [row for row in report.values if not row["right"]]
-        raise WrongResultError("a decrypted value is not what was encrypted", details={"wrong": wrong})
+        raise WrongResultError(
+            "a decrypted value is not what was encrypted", details={"wrong": wrong}
+        )
     if not out.as_json:
         out.show(table("", ("phase", "seconds"), [tuple(row.values()) for row in report.phases]))
     rows = [
@@ -241,5 +239,3 @@ def _show(out: Terminal, report: Report, parameters: str) -> None:
     ]
     columns = ("way", "handle", "type", "value", "verified and", "parties")
     out.result(document, lambda: table(f"parameters {parameters}", columns, rows))
-
-

@@ -22,7 +22,7 @@ from cli.session import Session, with_session
 @click.option("--application", help="Application the values are for.")
 @click.option("--for", "owner", default=None, help="Account the proof is bound to [default: demo].")
 @with_session()
-def encrypt(  # noqa: PLR0913 - one parameter an option
+def encrypt(
     session: Session,
     types: tuple[str, ...],
     values: tuple[str, ...],

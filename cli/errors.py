@@ -1,9 +1,9 @@
 """Errors of the command line and the exit codes they end with.
 
-    CliError                    something a person can act on
-      UsageError                wrong command, option or argument
-      ConfigError               a file or setting is wrong or missing
-      WrongResultError          a value came back that is not the expected one
+CliError                    something a person can act on
+UsageError                wrong command, option or argument
+ConfigError               a file or setting is wrong or missing
+WrongResultError          a value came back that is not the expected one
 """
 
 from enum import IntEnum
@@ -29,7 +29,7 @@ class CliError(Exception):
     exit_code = ExitCode.FAILURE
     reason = "FAILURE"
 
-    def __init__(  # noqa: PLR0913 - one keyword a shown field
+    def __init__(
         self,
         sentence: str,
         *,

@@ -123,7 +123,7 @@ def _secret(text: str) -> bytes:
 
 
 def _open(session: Session, text: str) -> bytes:
-    from eth_keyfile import decode_keyfile_json  # noqa: PLC0415 - slow import
+    from eth_keyfile.keyfile import decode_keyfile_json  # noqa: PLC0415 - slow import
 
     passphrase = session.passphrase("the imported keystore")
     try:

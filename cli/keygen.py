@@ -9,9 +9,7 @@ from cli.session import Session, with_session
 from cli.waiting import until_decided
 
 
-@click.command(
-    cls=TkmsCommand, example="tkms keygen\ntkms keygen --parameters test --crs-bits 64"
-)
+@click.command(cls=TkmsCommand, example="tkms keygen\ntkms keygen --parameters test --crs-bits 64")
 @click.option("--parameters", help="production, production-64 or test [default: the network's].")
 @click.option("--crs-bits", type=int, default=2048, show_default=True, help="64 to 2048; 0: none.")
 @click.option("--ready-timeout", type=float, default=3600.0, help="Seconds until the key is there.")
@@ -38,7 +36,7 @@ async def generate(
     made = await _request(session, chain, message, timeout_s, f"key ({parameters})")
     key_id = made["id"]
     if key_id is None:
-        return made["sent"]
+        return dict(made["sent"])
     record = await _record(chain, b"asc/key/" + bytes(key_id))
     if record.dealer:
         session.out.warn("dealer: true - one core dealt this key and has seen it: insecure")

@@ -77,7 +77,7 @@ class Keystore:
 
     def secret(self, name: str, passphrase: str) -> bytes:
         """Decrypt; CliError on a wrong passphrase."""
-        from eth_keyfile import decode_keyfile_json  # noqa: PLC0415 - slow import
+        from eth_keyfile.keyfile import decode_keyfile_json  # noqa: PLC0415 - slow import
 
         document = self._read(name)
         try:
@@ -160,7 +160,7 @@ def write_private(path: Path, data: bytes) -> None:
 
 
 def _encrypt(secret: bytes, passphrase: str, *, light: bool) -> dict[str, object]:
-    from eth_keyfile import create_keyfile_json  # noqa: PLC0415 - slow import
+    from eth_keyfile.keyfile import create_keyfile_json  # noqa: PLC0415 - slow import
 
     rounds = _SCRYPT_LIGHT if light else _SCRYPT_STRONG
     return dict(create_keyfile_json(secret, passphrase.encode(), kdf="scrypt", iterations=rounds))

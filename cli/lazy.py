@@ -7,6 +7,7 @@ command stands in a table, the module behind it is imported on use.
 import json
 from collections.abc import Mapping, Sequence
 from importlib import import_module
+from typing import Any
 
 import click
 
@@ -44,14 +45,14 @@ def output_option() -> click.Option:
 class TkmsCommand(click.Command):
     """A command with `-o` and with a help that is JSON where JSON is asked for."""
 
-    def __init__(self, *args: object, example: str = "", **settings: object) -> None:
+    def __init__(self, name: str | None, *, example: str = "", **settings: Any) -> None:
         """Append `-o` and the example to what click knows of the command."""
-        parameters = list(settings.pop("params", None) or [])  # type: ignore[call-overload]
+        parameters = list(settings.pop("params", None) or [])
         if example:
             settings["epilog"] = "\b\nExample:\n" + "\n".join(
                 f"  {line}" for line in example.strip().splitlines()
             )
-        super().__init__(*args, params=[*parameters, output_option()], **settings)  # type: ignore[arg-type]
+        super().__init__(name, params=[*parameters, output_option()], **settings)
 
     def get_help(self, ctx: click.Context) -> str:
         """Return the help text, or one JSON object that holds it."""
@@ -67,10 +68,10 @@ class TkmsGroup(click.Group):
     command_class = TkmsCommand
     group_class = type
 
-    def __init__(self, *args: object, **settings: object) -> None:
+    def __init__(self, name: str | None = None, **settings: Any) -> None:
         """Append `-o`."""
-        parameters = list(settings.pop("params", None) or [])  # type: ignore[call-overload]
-        super().__init__(*args, params=[*parameters, output_option()], **settings)  # type: ignore[arg-type]
+        parameters = list(settings.pop("params", None) or [])
+        super().__init__(name, params=[*parameters, output_option()], **settings)
 
     def get_help(self, ctx: click.Context) -> str:
         """Return the help text, or one JSON object that holds it."""
@@ -85,16 +86,15 @@ class LazyGroup(TkmsGroup):
 
     def __init__(
         self,
-        *args: object,
+        name: str | None = None,
+        *,
         sections: Mapping[str, Sequence[tuple[str, str, str]]],
-        **settings: object,
+        **settings: Any,
     ) -> None:
         """Keep the table; nothing is imported."""
-        super().__init__(*args, **settings)
+        super().__init__(name, **settings)
         self._sections = sections
-        self._modules = {
-            name: module for rows in sections.values() for name, module, _ in rows
-        }
+        self._modules = {name: module for rows in sections.values() for name, module, _ in rows}
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return all names in the order of the table."""
@@ -132,5 +132,6 @@ class LazyGroup(TkmsGroup):
 
             near = get_close_matches(args[0], self._modules)
             if near:
-                error.message += f" Did you mean {' or '.join(repr(name) for name in near)}?"
+                meant = " or ".join(repr(name) for name in near)
+                raise click.UsageError(f"{error.message} Did you mean {meant}?", ctx) from error
             raise

@@ -38,7 +38,7 @@ def localnet() -> None:
 @click.option("--timeout", default=_READY_S, show_default=True, help="Seconds until ready.")
 @click.option("--owner", type=int, hidden=True, help="End when this process ends.")
 @click.pass_context
-def up(  # noqa: PLR0913 - one parameter an option
+def up(  # noqa: PLR0913, PLR0917 - one parameter an option
     context: click.Context,
     home: Path,
     topology: Path | None,
@@ -104,7 +104,9 @@ def logs(
     known = {process.name for process in plan.processes}
     unknown = sorted(set(names) - known)
     if unknown:
-        raise CliError(f"there is no process {unknown[0]}", hint=f"known: {', '.join(sorted(known))}")
+        raise CliError(
+            f"there is no process {unknown[0]}", hint=f"known: {', '.join(sorted(known))}"
+        )
     path = plan.home / "logs" / localnet_logs.COMBINED
     out = terminal(context)
     colours = sys.stdout.isatty()

@@ -7,7 +7,6 @@ from google.protobuf import json_format
 from cli.localnet_plan import APPLICATION, Plan
 from cli.localnet_topology import Topology
 from wire.ids import Address
-from wire.pb.tkms.bank.v1 import bank_pb2 as bank_pb2
 from wire.pb.tkms.config.v1 import config_pb2
 from wire.pb.tkms.isc.v1 import isc_pb2
 from wire.pb.tkms.state.v1 import state_pb2
@@ -87,7 +86,7 @@ def parameters(plan: Plan, topology: Topology) -> config_pb2.Parameters:
     )
 
 
-def genesis(  # noqa: PLR0913 - each is one section of the document
+def genesis(
     plan: Plan,
     topology: Topology,
     identities: list[PartyIdentity],
@@ -124,9 +123,7 @@ def genesis(  # noqa: PLR0913 - each is one section of the document
             for address in sorted(funded)
         ],
         applications=[application],
-        delegates=[
-            state_pb2.GenesisDelegate(application=APPLICATION, account=bytes(coprocessor))
-        ],
+        delegates=[state_pb2.GenesisDelegate(application=APPLICATION, account=bytes(coprocessor))],
     )
 
 

@@ -16,6 +16,7 @@ from typing import Any
 from cli import localnet_homes, localnet_plan
 from cli.errors import CliError, ConfigError, ExitCode
 from cli.localnet_plan import Plan
+from cli.localnet_process import child_environment
 from cli.localnet_supervisor import PID_FILE, RUNNING, SOCKET
 from cli.localnet_topology import Topology
 
@@ -110,19 +111,13 @@ def start(plan: Plan, owner: int | None = None) -> None:
     command = [sys.executable, "-m", "cli", "localnet", "supervise", "--home", str(plan.home)]
     if owner is not None:
         command += ["--owner", str(owner)]
-    root = str(Path(__file__).resolve().parent.parent)
-    inherited = os.environ.get("PYTHONPATH")
-    environment = {
-        **os.environ,
-        "PYTHONPATH": f"{root}{os.pathsep}{inherited}" if inherited else root,
-    }
     log = plan.home / "logs" / "supervisor.log"
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     # Not subprocess: this process is meant to outlive us, and leaves our session by itself.
     pid = os.posix_spawn(
         sys.executable,
         command,
-        environment,
+        child_environment(),
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, str(log), flags, 0o600),
@@ -155,7 +150,7 @@ def wait_ready(
         waited = [state for state in states if only(str(state["name"]))]
         if all(state["state"] == "ready" for state in waited):
             return states
-        crashed = [state for state in waited if state["restarts"] >= 3]  # noqa: PLR2004
+        crashed = [state for state in waited if state["restarts"] >= 3]
         if crashed:
             name = crashed[0]["name"]
             raise CliError(

@@ -1,10 +1,10 @@
 """Where everything of a local network lies and listens: folders, sockets, ports, processes.
 
-    <home>/localnet.json          this plan; what clients read
-    <home>/node<i>/               CometBFT home: config/, data/
-    <home>/node<i>/app|core|connector/
-    <home>/storage/ coprocessor/  accounts/  logs/
-    <home>/supervisor.sock .pid   only while it runs
+<home>/localnet.json          this plan; what clients read
+<home>/node<i>/               CometBFT home: config/, data/
+<home>/node<i>/app|core|connector/
+<home>/storage/ coprocessor/  accounts/  logs/
+<home>/supervisor.sock .pid   only while it runs
 """
 
 import json

@@ -1,7 +1,7 @@
 """One supervised process: start, readiness, restart with back-off, stop.
 
-    waiting -> starting -> ready -> (exit) back-off -> waiting ...
-    any -> stopping -> stopped                    only on request
+waiting -> starting -> ready -> (exit) back-off -> waiting ...
+any -> stopping -> stopped                    only on request
 """
 
 import asyncio
@@ -92,8 +92,7 @@ class Supervised:
         delay = _FIRST_DELAY_S
         try:
             while True:
-                while not all(self._is_ready(name) for name in self.plan.after):
-                    await asyncio.sleep(_PROBE_S)
+                await self._wait_for_others()
                 begun = time.monotonic()
                 await self._run_once()
                 delay = _FIRST_DELAY_S if time.monotonic() - begun > _HEALTHY_S else delay
@@ -106,22 +105,20 @@ class Supervised:
         finally:
             await self._end()
 
+    async def _wait_for_others(self) -> None:
+        """Wait for the processes that must be ready first."""
+        while not all(self._is_ready(name) for name in self.plan.after):  # noqa: ASYNC110 - crosses tasks
+            await asyncio.sleep(_PROBE_S)
+
     async def _run_once(self) -> None:
         """Run the process until it ends by itself."""
-        root = str(Path(__file__).resolve().parent.parent)
-        inherited = os.environ.get("PYTHONPATH")
-        environment = {
-            **os.environ,
-            "PYTHONPATH": f"{root}{os.pathsep}{inherited}" if inherited else root,
-            "PYTHONUNBUFFERED": "1",
-        }
         process = self._process = await asyncio.create_subprocess_exec(
             *self.plan.argv,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             cwd=self._home,
-            env=environment,
+            env=child_environment(),
             # A group of its own: helpers of a killed process are ended with it.
             process_group=0,
         )
@@ -191,6 +188,14 @@ class Supervised:
             self.state = state
             self._since = time.time()
             self._changed()
+
+
+def child_environment() -> dict[str, str]:
+    """Return our environment with this source tree importable: it need not be installed."""
+    root = str(Path(__file__).resolve().parent.parent)
+    inherited = os.environ.get("PYTHONPATH")
+    path = f"{root}{os.pathsep}{inherited}" if inherited else root
+    return {**os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": "1"}
 
 
 async def chain_height(url: str) -> int:

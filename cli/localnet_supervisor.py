@@ -103,7 +103,7 @@ class Supervisor:
         return found
 
     async def _watch_owner(self, owner: int) -> None:
-        while _alive(owner):
+        while _alive(owner):  # noqa: ASYNC110 - a foreign process gives no event
             await asyncio.sleep(_OWNER_POLL_S)
         self._shutdown.set()
 

@@ -99,7 +99,7 @@ def run(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return int(ExitCode.FAILURE)
-    except Exception as error:  # noqa: BLE001 - the one place where errors become sentences
+    except Exception as error:
         from cli.translate import translate  # noqa: PLC0415 - only on failure
 
         shown = translate(error)

@@ -64,9 +64,11 @@ def resolve(
 ) -> Network:
     """Put the sources together; the first one that names a value wins."""
     local = _localnet(home)
-    values = {key: "" for key in _KEYS} | _client_file() | (local or {})
+    values = dict.fromkeys(_KEYS, "") | _client_file() | (local or {})
     values |= {
-        key: os.environ[f"TKMS_{key.upper()}"] for key in _KEYS if os.environ.get(f"TKMS_{key.upper()}")
+        key: os.environ[f"TKMS_{key.upper()}"]
+        for key in _KEYS
+        if os.environ.get(f"TKMS_{key.upper()}")
     }
     if node:
         values["node"] = node

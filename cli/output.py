@@ -8,7 +8,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 from cli.errors import CliError
 
@@ -61,7 +61,7 @@ class _RichProgress:
         )
         self._task = self._bar.add_task("", total=None)
 
-    def __enter__(self) -> "_RichProgress":
+    def __enter__(self) -> Self:
         self._bar.start()
         return self
 
@@ -79,7 +79,9 @@ class Terminal:
         """Start in text or JSON mode; `-o` may switch later."""
         self.as_json = as_json
 
-    def result(self, document: Mapping[str, object], text: Callable[[], object] | None = None) -> None:
+    def result(
+        self, document: Mapping[str, object], text: Callable[[], object] | None = None
+    ) -> None:
         """Print the one result: the document in JSON mode, else what `text` returns."""
         if self.as_json:
             sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
@@ -91,7 +93,9 @@ class Terminal:
 
     def line(self, document: Mapping[str, object], text: str) -> None:
         """Print one element of a stream: a JSON line or a line of text."""
-        sys.stdout.write((json.dumps(document, ensure_ascii=False) if self.as_json else text) + "\n")
+        sys.stdout.write(
+            (json.dumps(document, ensure_ascii=False) if self.as_json else text) + "\n"
+        )
         sys.stdout.flush()
 
     def show(self, renderable: object) -> None:
@@ -141,7 +145,9 @@ def console(*, stderr: bool) -> "Console":
     from rich.console import Console  # noqa: PLC0415 - keeps `--help` quick
 
     stream = sys.stderr if stderr else sys.stdout
-    return Console(file=stream, soft_wrap=not stream.isatty(), width=None if stream.isatty() else 160)
+    return Console(
+        file=stream, soft_wrap=not stream.isatty(), width=None if stream.isatty() else 160
+    )
 
 
 def fields(document: Mapping[str, object]) -> str:

@@ -1,5 +1,7 @@
 """`tkms grant`, `revoke`, `public`: who may see what."""
 
+from typing import Any
+
 import click
 
 from cli.lazy import TkmsCommand
@@ -15,7 +17,7 @@ _APPLICATION = click.option("--application", help="Application of the handles.")
 @with_session(sends=True)
 def grant(session: Session, to: str, handles: tuple[str, ...], application: str | None) -> None:
     """Let an account see values (re-encrypted to itself, or decrypted at its request)."""
-    _change(session, "grant_access", handles, application, to)
+    _change(session, handles, application, to, given=True)
 
 
 @click.command(cls=TkmsCommand, example="tkms revoke alice 0x1f...")
@@ -25,7 +27,7 @@ def grant(session: Session, to: str, handles: tuple[str, ...], application: str 
 @with_session(sends=True)
 def revoke(session: Session, to: str, handles: tuple[str, ...], application: str | None) -> None:
     """Take an account's permission away; what it has seen it has seen."""
-    _change(session, "revoke_access", handles, application, to)
+    _change(session, handles, application, to, given=False)
 
 
 @click.command(cls=TkmsCommand, example="tkms public 0x1f...\ntkms public 0x1f... --no")
@@ -53,16 +55,24 @@ def public(
 
 
 def _change(
-    session: Session, kind: str, handles: tuple[str, ...], application: str | None, to: str
+    session: Session, handles: tuple[str, ...], application: str | None, to: str, *, given: bool
 ) -> None:
+    """Grant or revoke all handles in one transaction."""
     from wire.pb.tkms.isc.v1 import isc_pb2  # noqa: PLC0415 - slow import
     from wire.pb.tkms.tx.v1 import tx_pb2  # noqa: PLC0415
 
-    record = {"grant_access": isc_pb2.GrantAccess, "revoke_access": isc_pb2.RevokeAccess}[kind]
     chosen = session.application(application)
     account = accounts_of(session, [to])[0]
     messages = []
     for handle in handles:
-        change = record(application=chosen, handle=parse_handle(handle), account=account)
-        messages.append(tx_pb2.Message(**{kind: change}))
+        named: dict[str, Any] = {
+            "application": chosen,
+            "handle": parse_handle(handle),
+            "account": account,
+        }
+        if given:
+            message = tx_pb2.Message(grant_access=isc_pb2.GrantAccess(**named))
+        else:
+            message = tx_pb2.Message(revoke_access=isc_pb2.RevokeAccess(**named))
+        messages.append(message)
     session.out.result(session.run(lambda chain: session.send(chain, messages, session.signer())))

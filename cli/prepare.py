@@ -29,8 +29,8 @@ def prepare(session: Session, handles: tuple[str, ...], form: str) -> None:
 
 async def ready(session: Session, handles: list[bytes], form: int) -> list[dict[str, Any]]:
     """Ask the coprocessor; returns what is registered now."""
-    from cli.render import document  # noqa: PLC0415 - slow import
     from cli.coprocessor import CoprocessorClient  # noqa: PLC0415
+    from cli.render import document  # noqa: PLC0415 - slow import
     from wire.ids import HandleId  # noqa: PLC0415
 
     async with CoprocessorClient(session.need("coprocessor")) as coprocessor:

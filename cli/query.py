@@ -131,7 +131,9 @@ def _materials(session: Session, material_id: str | None) -> dict[str, Any]:
 def _warn_of_dealers(session: Session, found: dict[str, Any]) -> None:
     for entry in found["keys"]:
         if entry["record"].get("dealer"):
-            session.out.warn(f"key {entry['record']['id']}: dealer: true (dealt by one core: insecure)")
+            session.out.warn(
+                f"key {entry['record']['id']}: dealer: true (dealt by one core: insecure)"
+            )
 
 
 def _show(session: Session, shown: dict[str, Any]) -> None:

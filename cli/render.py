@@ -36,7 +36,10 @@ def document(message: Message) -> dict[str, Any]:
         elif field.type == FieldDescriptor.TYPE_MESSAGE:
             if message.HasField(field.name):
                 values[field.name] = document(value)
-        elif field.containing_oneof is None or message.WhichOneof(field.containing_oneof.name) == field.name:
+        elif (
+            field.containing_oneof is None
+            or message.WhichOneof(field.containing_oneof.name) == field.name
+        ):
             values[field.name] = _value(field, value)
     return values
 

@@ -91,5 +91,7 @@ def summary(view: Any) -> dict[str, Any]:
 def _text(view: Any) -> Any:
     shown = summary(view)
     return table(
-        "", ("field", "value"), [(key, value) for key, value in shown.items() if value not in ([], {})]
+        "",
+        ("field", "value"),
+        [(key, value) for key, value in shown.items() if value not in ([], {})],
     )

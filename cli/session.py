@@ -5,7 +5,7 @@ import functools
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from cli.network import Network
     from client.chain import Chain, Submitted
     from wire.pb.tkms.tx.v1 import tx_pb2
-    from wire.signing import Secp256k1Signer
+    from wire.signing import Secp256k1Signer, Signer
 
 _DEFAULT_TTL_BLOCKS = 1000
 
@@ -115,7 +115,7 @@ class Session:
         self,
         chain: "Chain",
         messages: "Sequence[tx_pb2.Message]",
-        signer: "Secp256k1Signer",
+        signer: "Signer",
     ) -> dict[str, object]:
         """Send as the options say and return what happened; the hash is told at once."""
         if self.sending.dry_run:
@@ -145,7 +145,7 @@ class Session:
         self,
         chain: "Chain",
         messages: "Sequence[tx_pb2.Message]",
-        signer: "Secp256k1Signer",
+        signer: "Signer",
     ) -> "Submitted":
         sending = self.sending
         if sending.expires_at_height is not None and sending.max_fee is not None:
@@ -158,7 +158,7 @@ class Session:
         self,
         chain: "Chain",
         messages: "Sequence[tx_pb2.Message]",
-        signer: "Secp256k1Signer",
+        signer: "Signer",
     ) -> dict[str, object]:
         from client.errors import RejectedByChain  # noqa: PLC0415
 
@@ -193,7 +193,7 @@ class Session:
 
 
 def build_offline(
-    signer: "Secp256k1Signer",
+    signer: "Signer",
     chain_id: str,
     messages: "Sequence[tx_pb2.Message]",
     expires_at_height: int,
@@ -268,11 +268,9 @@ def with_session(*, sends: bool = False) -> Callable[[Callable[..., Any]], Calla
         def wrapped(context: click.Context, /, **values: Any) -> Any:
             from cli.network import resolve  # noqa: PLC0415
 
-            names = ("home", "node", "keystore", "passphrase_file")
-            network = resolve(*(values.pop(name) for name in names))
-            names = ("account", "max_fee", "ttl_blocks", "expires_at_height", "wait")
-            names += ("timeout_s", "dry_run", "offline")
-            sending = Sending(**{name: values.pop(name) for name in names}) if sends else Sending()
+            where = [values.pop(n) for n in ("home", "node", "keystore", "passphrase_file")]
+            how = {entry.name: values.pop(entry.name) for entry in fields(Sending) if sends}
+            network, sending = resolve(*where), Sending(**how)
             return function(Session(terminal(context), network, sending), **values)
 
         options = _NETWORK_OPTIONS + (_SENDING_OPTIONS if sends else ())

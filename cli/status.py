@@ -81,8 +81,8 @@ async def _core(name: str, socket: Path) -> list[dict[str, Any]]:
     from wire.pb.tkms.core.v1 import core_pb2, core_pb2_grpc  # noqa: PLC0415
 
     try:
-        async with grpc.aio.insecure_channel(f"unix:{socket.resolve()}") as channel:
-            stub = core_pb2_grpc.CoreServiceStub(channel)
+        async with grpc.aio.insecure_channel(f"unix:{socket}") as channel:
+            stub = core_pb2_grpc.CoreServiceStub(channel)  # type: ignore[no-untyped-call] # generated
             found = await stub.Status(core_pb2.StatusRequest(), timeout=_TIMEOUT_S)
     except grpc.aio.AioRpcError as error:
         return [_row(name, "unreachable", detail=error.code().name.lower())]
@@ -106,7 +106,7 @@ async def _service(name: str, url: str) -> list[dict[str, Any]]:
             http.get(f"{url}/healthz") as response,
         ):
             good = response.ok
-    except (aiohttp.ClientError, asyncio.TimeoutError, OSError) as error:
+    except (TimeoutError, aiohttp.ClientError, OSError) as error:
         return [_row(name, "unreachable", detail=type(error).__name__)]
     return [_row(name, "ok" if good else "failed", detail=url)]
 

@@ -4,14 +4,13 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
 
+from cli.coprocessor import CoprocessorClient, Value
 from cli.errors import CliError, ExitCode, UsageError
 from cli.session import Session, parse_request
 from cli.waiting import until_decided
 from client import decrypt, encrypt
 from client.chain import Chain
-from cli.coprocessor import CoprocessorClient, Value
 from client.storage import StorageClient
 from wire.fhe import FheType
 from wire.ids import Address, KeyId, RequestId
@@ -74,7 +73,9 @@ def parse_typed(type_name: str, text: str) -> tuple[FheType, int]:
     except ValueError as error:
         raise UsageError(str(error)) from error
     if not 0 <= value < 1 << fhe_type.bits:
-        raise UsageError(f"{text} does not fit {fhe_type.label}", hint=f"0 to 2^{fhe_type.bits} - 1")
+        raise UsageError(
+            f"{text} does not fit {fhe_type.label}", hint=f"0 to 2^{fhe_type.bits} - 1"
+        )
     return fhe_type, value
 
 
@@ -101,7 +102,7 @@ async def choose_material(
     return key, KeyId(bytes(parse_request(crs_id)) if crs_id else strings[-1].id)
 
 
-async def encrypt_values(  # noqa: PLR0913 - what an input's proof is bound to
+async def encrypt_values(
     session: Session,
     chain: Chain,
     values: Sequence[tuple[FheType, int]],
@@ -145,7 +146,7 @@ async def registered(
     return found
 
 
-async def decrypt_publicly(  # noqa: PLR0913 - who asks for what and for how long
+async def decrypt_publicly(
     session: Session,
     chain: Chain,
     application: str,
@@ -169,7 +170,7 @@ async def decrypt_publicly(  # noqa: PLR0913 - who asks for what and for how lon
     return _revealed(request, sent, ciphertexts, result.values, result.signers, ())
 
 
-async def reencrypt_to(  # noqa: PLR0913 - who asks for what and for how long
+async def reencrypt_to(
     session: Session,
     chain: Chain,
     application: str,
@@ -219,7 +220,7 @@ def _only_request(sent: dict[str, object]) -> RequestId:
     return RequestId.parse(ids[0])
 
 
-def _revealed(  # noqa: PLR0913 - one argument a shown field
+def _revealed(
     request: RequestId,
     sent: dict[str, object],
     ciphertexts: Sequence[isc_pb2.Ciphertext],

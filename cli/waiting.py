@@ -35,8 +35,10 @@ async def until_decided(
     Raises:
         CliError: REQUEST_FAILED, REQUEST_EXPIRED, or TIMEOUT with the id.
     """
+    from wire.pb.tkms.asc.v1 import asc_pb2  # noqa: PLC0415 - slow import
+
     parties = len((await chain.config()).epoch.parties)
-    status: Any = None
+    status = asc_pb2.RequestStatus()
     try:
         with out.progress() as progress:
             async with asyncio.timeout(timeout_s):

@@ -80,22 +80,28 @@ class StorageClient:
             StorageError: the server refuses; Unreachable: it does not answer.
         """
         digest = sha3_256(data)
-        await self._put(digest, data, blob_class, request)
+        body = _pieces(data), len(data)
+        await self._put(digest, body, blob_class, request)
         return digest
 
     async def put_file(self, path: Path, digest: bytes, blob_class: str, request: str = "") -> None:
         """Store a file whose digest is known, without reading it into memory at once."""
-        await self._put(digest, _chunks(path), blob_class, request)
+        body = _chunks(path), path.stat().st_size  # noqa: ASYNC240 - one small call
+        await self._put(digest, body, blob_class, request)
 
     async def _put(
-        self, digest: bytes, body: bytes | AsyncIterator[bytes], blob_class: str, request: str
+        self, digest: bytes, body: tuple[AsyncIterator[bytes], int], blob_class: str, request: str
     ) -> None:
+        """Send a body in pieces, its size announced so that a refusal comes before the bytes."""
+        pieces, size = body
         parameters = {"class": blob_class} | ({"request": request} if request else {})
-        headers = {"Authorization": f"Bearer {self._token}"} if self._token else {}
+        headers = {"Content-Length": str(size)}
+        if self._token:
+            headers["Authorization"] = f"Bearer {self._token}"
         url = self._urls[0]
         try:
             async with self._opened().put(
-                url + storage_path(digest), data=body, params=parameters, headers=headers
+                url + storage_path(digest), data=pieces, params=parameters, headers=headers
             ) as response:
                 if response.status not in {200, 201}:
                     raise StorageError(await _problem(response), response.status)
@@ -132,6 +138,11 @@ async def _problem(response: aiohttp.ClientResponse) -> str:
     """First words of a refusal, for people."""
     text = (await response.content.read(2048)).decode(errors="replace")
     return f"{response.status} from storage: {text}"
+
+
+async def _pieces(data: bytes) -> AsyncIterator[bytes]:
+    for start in range(0, len(data), _CHUNK_BYTES):
+        yield data[start : start + _CHUNK_BYTES]
 
 
 async def _chunks(path: Path) -> AsyncIterator[bytes]:

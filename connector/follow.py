@@ -281,8 +281,11 @@ def header_path(trusted: int, target: int, pieces: int) -> list[int]:
 
     A core that trusts nothing yet starts at the first height, where its pinned validators signed.
     """
+    if trusted >= target:
+        # Known already; an empty list would say nothing about the proof's height.
+        return [target]
     heights = [FIRST_HEIGHT] if trusted == 0 else []
     start = max(trusted, FIRST_HEIGHT)
-    distance = max(target - start, 0)
+    distance = target - start
     heights += [start + distance * piece // pieces for piece in range(1, pieces + 1)]
     return sorted(set(heights))

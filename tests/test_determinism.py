@@ -22,13 +22,36 @@ MAY_IMPORT = {
     "abci_app/consensus.py": frozenset({"threading"}),
 }
 FORBIDDEN_MODULES = frozenset(
-    "asyncio datetime locale math multiprocessing os platform random secrets socket ssl statistics "
-    "subprocess sys tempfile threading time uuid zoneinfo decimal fractions".split()
+    [
+        "asyncio",
+        "datetime",
+        "locale",
+        "math",
+        "multiprocessing",
+        "os",
+        "platform",
+        "random",
+        "secrets",
+        "socket",
+        "ssl",
+        "statistics",
+        "subprocess",
+        "sys",
+        "tempfile",
+        "threading",
+        "time",
+        "uuid",
+        "zoneinfo",
+        "decimal",
+        "fractions",
+    ]
 )
 FORBIDDEN_CALLS = frozenset({"hash", "id", "float", "eval", "exec", "input", "open", "print"})
 SET_CALLS = frozenset({"set", "frozenset"})
-# Functions whose answer does not depend on the order of what they are given.
-ORDERLESS = frozenset({"sorted", "len", "sum", "min", "max", "any", "all", "set", "frozenset", "bool"})
+# What takes over the order of its arguments.
+ORDERED_CALLS = frozenset(
+    {"list", "tuple", "iter", "next", "enumerate", "zip", "map", "filter", "reversed"}
+)
 
 
 def consensus_files() -> list[Path]:
@@ -51,27 +74,30 @@ def findings(tree: ast.AST, allowed: frozenset[str] = frozenset()) -> Iterator[s
 
 
 def _of_node(node: ast.AST, allowed: frozenset[str], sets: frozenset[str]) -> Iterator[str]:
-    if isinstance(node, ast.Constant) and isinstance(node.value, float | complex):
-        yield f"float {node.value}"
-    if isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.Div):
-        yield "true division"
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):
-        if isinstance(node.right, ast.UnaryOp):
-            yield "negative power"
+    yield from _arithmetic(node)
     if isinstance(node, ast.Import):
         yield from _imports([alias.name for alias in node.names], allowed)
     if isinstance(node, ast.ImportFrom):
         yield from _imports([node.module or ""], allowed)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
         yield from _call(node, node.func.id, sets)
-    iterated = []
+    source = None
     if isinstance(node, ast.For | ast.comprehension):
-        iterated.append(node.iter)
+        source = node.iter
     if isinstance(node, ast.Starred):
-        iterated.append(node.value)
-    for source in iterated:
-        if _is_set(source, sets):
-            yield "iteration over a set"
+        source = node.value
+    if source is not None and _is_set(source, sets):
+        yield "iteration over a set"
+
+
+def _arithmetic(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Constant) and isinstance(node.value, float | complex):
+        yield f"float {node.value}"
+    if isinstance(node, ast.BinOp | ast.AugAssign) and isinstance(node.op, ast.Div):
+        yield "true division"
+    is_power = isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow)
+    if is_power and isinstance(node.right, ast.UnaryOp):
+        yield "negative power"
 
 
 def _imports(names: list[str], allowed: frozenset[str]) -> Iterator[str]:
@@ -84,10 +110,8 @@ def _imports(names: list[str], allowed: frozenset[str]) -> Iterator[str]:
 def _call(node: ast.Call, name: str, sets: frozenset[str]) -> Iterator[str]:
     if name in FORBIDDEN_CALLS:
         yield f"call of {name}"
-    if name not in ORDERLESS and name != "isinstance":
-        for argument in node.args:
-            if _is_set(argument, sets) and name in {"list", "tuple", "iter", "next", "enumerate", "zip", "map"}:
-                yield f"{name} of a set"
+    if name in ORDERED_CALLS and any(_is_set(argument, sets) for argument in node.args):
+        yield f"{name} of a set"
 
 
 def _is_set(node: ast.AST, sets: frozenset[str]) -> bool:
@@ -98,9 +122,7 @@ def _is_set(node: ast.AST, sets: frozenset[str]) -> bool:
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitAnd | ast.BitOr | ast.Sub):
         return _is_set(node.left, sets) or _is_set(node.right, sets)
     return (
-        isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Name)
-        and node.func.id in SET_CALLS
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in SET_CALLS
     )
 
 
@@ -111,9 +133,9 @@ def _names_of_sets(tree: ast.AST) -> frozenset[str]:
         value = getattr(node, "value", None)
         if isinstance(node, ast.Assign) and _is_set(value, frozenset()):
             found += [target.id for target in node.targets if isinstance(target, ast.Name)]
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-            if value is not None and _is_set(value, frozenset()):
-                found.append(node.target.id)
+        is_annotated = isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+        if is_annotated and value is not None and _is_set(value, frozenset()):
+            found.append(node.target.id)
     return frozenset(found)
 
 

@@ -93,10 +93,9 @@ class Address(_Identifier):
         """EIP-55 text: a letter is upper case where the Keccak digit is 8 or more."""
         digits = self.value.hex()
         mask = keccak256(digits.encode()).hex()
-        return "0x" + "".join(
-            digit.upper() if int(mask[index], 16) >= 8 else digit
-            for index, digit in enumerate(digits)
-        )
+        # Events show addresses, so this runs in every transaction: hexadecimal text sorts as its digits do.
+        pairs = zip(digits, mask, strict=False)
+        return "0x" + "".join([digit.upper() if hint > "7" else digit for digit, hint in pairs])
 
     @classmethod
     def parse(cls, text: str) -> Self:

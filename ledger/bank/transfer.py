@@ -26,6 +26,4 @@ def transfer(state: State, message: bank_pb2.Transfer, context: Context) -> None
     recipient, amount = recipient_and_amount(message)
     bank.debit(state, context.sender, amount)
     bank.credit(state, recipient, amount)
-    state.emit(
-        event("transfer", sender=context.sender.hex, recipient=recipient.hex, amount=amount)
-    )
+    state.emit(event("transfer", sender=context.sender.hex, recipient=recipient.hex, amount=amount))

@@ -12,8 +12,9 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from google.protobuf import json_format
@@ -100,15 +101,15 @@ class Node:
 
     def await_height(self, height: int) -> None:
         """Wait until the application has committed a height."""
-        self._await_line(lambda line: self.committed.get(height) is not None)
+        self._await_line(lambda _line: height in self.committed)
 
-    def call(self, method: str, **parameters: str) -> dict:
+    def call(self, method: str, **parameters: str) -> dict[str, Any]:
         """JSON-RPC of the engine."""
         body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters})
-        request = urllib.request.Request(
+        request = urllib.request.Request(  # noqa: S310 - the address is our own
             self.rpc, body.encode(), {"content-type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as response:
+        with urllib.request.urlopen(request, timeout=PATIENCE_SECONDS) as response:  # noqa: S310 - same
             answer = json.load(response)
         assert "error" not in answer, answer
         return answer["result"]
@@ -119,7 +120,7 @@ class Node:
         value = base64.b64decode(response["value"])
         return state_pb2.AccountView.FromString(value).account.balance
 
-    def _await_line(self, wanted) -> None:
+    def _await_line(self, wanted: Callable[[dict[str, Any]], bool]) -> None:
         """Read log lines of the application until one is wanted."""
         stream = self._processes[0].stderr
         selector = selectors.DefaultSelector()

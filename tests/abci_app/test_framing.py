@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +15,7 @@ from abci_app.framing import Deframer, encode_length, frame
 def pieces(data: bytes, cuts: list[int]) -> list[bytes]:
     """Cut data at the given places."""
     places = sorted({cut % (len(data) + 1) for cut in cuts} | {0, len(data)})
-    return [data[a:b] for a, b in zip(places, places[1:], strict=False)]
+    return [data[a:b] for a, b in pairwise(places)]
 
 
 @given(st.lists(st.binary(max_size=300)), st.lists(st.integers(min_value=0), max_size=20))
@@ -50,9 +52,10 @@ def test_any_stream_gives_messages_or_a_framing_error(stream: bytes, cuts: list[
     assert cut == by_bytes[: len(cut)]
     if not failed:
         assert cut == by_bytes
-        assert b"".join(frame(message) for message in cut) == stream[: sum(
-            len(frame(message)) for message in cut
-        )]
+        assert (
+            b"".join(frame(message) for message in cut)
+            == stream[: sum(len(frame(message)) for message in cut)]
+        )
 
 
 @pytest.mark.parametrize(
@@ -74,7 +77,13 @@ def test_impossible_lengths_are_refused_at_once(stream: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("length", "encoded"),
-    [(0, b"\x00"), (127, b"\x7f"), (128, b"\x80\x01"), (300, b"\xac\x02"), (2**31 - 1, b"\xff\xff\xff\xff\x07")],
+    [
+        (0, b"\x00"),
+        (127, b"\x7f"),
+        (128, b"\x80\x01"),
+        (300, b"\xac\x02"),
+        (2**31 - 1, b"\xff\xff\xff\xff\x07"),
+    ],
 )
 def test_lengths_are_plain_leb128(length: int, encoded: bytes) -> None:
     """Known values; not zig-zag."""

@@ -34,7 +34,7 @@ from wire.reasons import Reason, Rejection
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def pay(amount: int = 1):
+def pay(amount: int = 1) -> tx_pb2.Message:
     """Transfer to STRANGER."""
     return message(transfer=bank_pb2.Transfer(recipient=bytes(STRANGER.address), amount=amount))
 
@@ -74,7 +74,7 @@ def test_nothing_is_stored_before_commit(chain: Chain) -> None:
     assert chain.balance(STRANGER) == 6
 
 
-class Dies(Exception):
+class DiesError(Exception):
     """Stands for the end of the process."""
 
 
@@ -84,12 +84,12 @@ def test_death_in_commit_is_whole_or_nothing(tmp_path: Path, point: str, stored:
 
     def die(reached: str) -> None:
         if reached == point:
-            raise Dies
+            raise DiesError
 
     chain = Chain.start(tmp_path, fault_point=die)
     raw = chain.build(ALICE, pay())
     app_hash, _ = chain.finalize(raw)
-    with pytest.raises(Dies):
+    with pytest.raises(DiesError):
         chain.commit(app_hash, [raw])
     chain.fault_point = lambda _point: None
     chain.restart()
@@ -139,7 +139,7 @@ def test_heights_have_no_gaps(chain: Chain) -> None:
 
 def test_a_processed_block_is_not_run_again(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
     """FinalizeBlock takes the result of ProcessProposal for the same block and only for it."""
-    import abci_app.consensus as consensus
+    from abci_app import consensus
 
     runs = []
     real = consensus.execute_block
@@ -169,9 +169,7 @@ def test_values_are_proven_against_the_app_hash(chain: Chain) -> None:
     absent = account_key(account("nobody").address)
     response = chain.raw_query("/store", absent, prove=True)
     assert response.value == b""
-    tkms_kernel.verify_non_membership(
-        response.proof_ops.ops[0].data, chain.app_hash, absent
-    )
+    tkms_kernel.verify_non_membership(response.proof_ops.ops[0].data, chain.app_hash, absent)
     with pytest.raises(tkms_kernel.KernelError):
         tkms_kernel.verify_membership(op.data, chain.app_hash, key, b"other")
     assert not chain.raw_query("/store", key).HasField("proof_ops")
@@ -189,7 +187,9 @@ def test_values_are_proven_against_the_app_hash(chain: Chain) -> None:
         ("/config", b"", -1, Reason.NOT_FOUND),
     ],
 )
-def test_bad_queries_have_a_reason(chain: Chain, path, data, height, reason) -> None:
+def test_bad_queries_have_a_reason(
+    chain: Chain, path: str, data: bytes, height: int, reason: Reason
+) -> None:
     """They are answered, never raised."""
     request = abci_pb2.RequestQuery(path=path, data=data, height=height)
     response = chain.call(query=request)
@@ -258,8 +258,7 @@ def history(path: Path) -> list[str]:
     people = [ALICE, BOB, SERVICE, STRANGER]
     for height in range(8):
         raws = [
-            chain.build(people[(height + number) % 4], pay(height * number))
-            for number in range(6)
+            chain.build(people[(height + number) % 4], pay(height * number)) for number in range(6)
         ]
         claim = bank_pb2.Faucet(recipient=bytes(STRANGER.address), amount=100 + height)
         raws.append(chain.build(STRANGER, message(faucet=claim)))

@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Event
 
 import pytest
+from google.protobuf.message import Message
 
 from abci_app.errors import NodeError, ProtocolError, ResponseError, SettingsError
 from abci_app.framing import Deframer, frame
@@ -33,6 +34,7 @@ class Failures:
         self.errors: list[Exception] = []
 
     def __call__(self, error: Exception) -> None:
+        """Note it."""
         self.errors.append(error)
         self.happened.set()
 
@@ -61,8 +63,11 @@ class Peer:
         return abci_pb2.Response.FromString(self._answers.pop(0))
 
 
+Served = tuple[Path, Failures, Server]
+
+
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[tuple[Path, Failures, Server]]:
+def served(tmp_path: Path) -> Iterator[Served]:
     """A served chain at height 0."""
     chain = Chain.start(tmp_path)
     failures = Failures()
@@ -78,7 +83,7 @@ ECHOES = [abci_pb2.Request(echo=abci_pb2.RequestEcho(message=str(n))) for n in r
 FLUSH = abci_pb2.Request(flush=abci_pb2.RequestFlush())
 
 
-def test_answers_keep_their_order_on_each_connection(served) -> None:
+def test_answers_keep_their_order_on_each_connection(served: Served) -> None:
     """Pipelined requests on two connections, and a Flush that is answered last."""
     path, failures, _ = served
     peers = [Peer(path), Peer(path)]
@@ -92,7 +97,7 @@ def test_answers_keep_their_order_on_each_connection(served) -> None:
     assert failures.errors == []
 
 
-def test_requests_may_arrive_byte_by_byte(served) -> None:
+def test_requests_may_arrive_byte_by_byte(served: Served) -> None:
     """Pieces do not matter."""
     path, _, _ = served
     peer = Peer(path)
@@ -105,7 +110,7 @@ def test_requests_may_arrive_byte_by_byte(served) -> None:
 
 
 @pytest.mark.parametrize("garbage", [b"\xff" * 20, frame(b"\xff\xff"), frame(b"")])
-def test_garbage_ends_its_connection_only(served, garbage: bytes) -> None:
+def test_garbage_ends_its_connection_only(served: Served, garbage: bytes) -> None:
     """The other connections and the process live on."""
     path, failures, _ = served
     good, bad = Peer(path), Peer(path)
@@ -118,7 +123,7 @@ def test_garbage_ends_its_connection_only(served, garbage: bytes) -> None:
     bad.socket.close()
 
 
-def test_a_bug_is_handed_up_and_never_answered(served) -> None:
+def test_a_bug_is_handed_up_and_never_answered(served: Served) -> None:
     """The engine gets no invented answer."""
     path, failures, _ = served
     peer = Peer(path)
@@ -130,7 +135,7 @@ def test_a_bug_is_handed_up_and_never_answered(served) -> None:
     peer.socket.close()
 
 
-def test_a_living_socket_is_not_taken_and_a_dead_one_is(served, tmp_path: Path) -> None:
+def test_a_living_socket_is_not_taken_and_a_dead_one_is(served: Served, tmp_path: Path) -> None:
     """A second node beside the first is refused; a killed node's socket file does not matter."""
     path, failures, server = served
     other = Server(path, server._application, failures)
@@ -173,7 +178,9 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("kind", "request_message", "answer"), WRONG)
-def test_answers_that_break_the_contract_are_not_sent(kind, request_message, answer) -> None:
+def test_answers_that_break_the_contract_are_not_sent(
+    kind: str, request_message: Message, answer: Message
+) -> None:
     """Counts, enumerations and sizes are checked before an answer leaves."""
     request = abci_pb2.Request(**{kind: request_message})
     with pytest.raises(ResponseError):
@@ -193,7 +200,11 @@ def test_settings_are_read(tmp_path: Path) -> None:
     settings = load(tmp_path)
     assert (settings.chain_id, settings.proxy_socket) == ("c", Path("/run/app.sock"))
     assert settings.database == tmp_path / "state.db"
-    assert (settings.log_format, settings.log_level, settings.keep_versions) == ("logfmt", "info", 2)
+    assert (settings.log_format, settings.log_level, settings.keep_versions) == (
+        "logfmt",
+        "info",
+        2,
+    )
 
 
 @pytest.mark.parametrize(
@@ -238,7 +249,7 @@ def process(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     started.stderr.close()
 
 
-def test_the_process_ends_with_0_on_sigterm(process, tmp_path: Path) -> None:
+def test_the_process_ends_with_0_on_sigterm(process: subprocess.Popen[str], tmp_path: Path) -> None:
     """Also while the engine is connected."""
     peer = Peer(tmp_path / "app.sock")
     peer.send(ECHOES[0])
@@ -249,7 +260,9 @@ def test_the_process_ends_with_0_on_sigterm(process, tmp_path: Path) -> None:
     peer.socket.close()
 
 
-def test_the_process_ends_with_1_after_a_bug(process, tmp_path: Path) -> None:
+def test_the_process_ends_with_1_after_a_bug(
+    process: subprocess.Popen[str], tmp_path: Path
+) -> None:
     """Loudly: the log has the exception."""
     peer = Peer(tmp_path / "app.sock")
     peer.send(abci_pb2.Request(finalize_block=abci_pb2.RequestFinalizeBlock(height=7)))

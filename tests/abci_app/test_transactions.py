@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +11,14 @@ import pytest
 from abci_app.ante import ANTE, seen_key
 from abci_app.modules import MODULES
 from ledger.bank.module import MODULE as BANK
+from ledger.context import Context
 from ledger.module import Module
+from ledger.state import State
 from tests.support.chain import (
+    ADMIN,
     ALICE,
     BOB,
+    REQUEST_PRICE,
     SERVICE,
     START_BALANCE,
     STRANGER,
@@ -26,6 +30,7 @@ from tests.support.chain import (
 from wire.digests import sha256
 from wire.pb.tkms.asc.v1 import asc_pb2
 from wire.pb.tkms.bank.v1 import bank_pb2
+from wire.pb.tkms.state.v1 import state_pb2
 from wire.pb.tkms.tx.v1 import tx_pb2
 from wire.reasons import Reason
 from wire.tx import sign_bytes
@@ -134,7 +139,9 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("make", "reason"), REFUSED)
-def test_what_the_checks_refuse_leaves_nothing(chain: Chain, make, reason: Reason) -> None:
+def test_what_the_checks_refuse_leaves_nothing(
+    chain: Chain, make: Callable[[Chain], bytes], reason: Reason
+) -> None:
     """CheckTx, both proposal calls and the decided block agree, and the app hash stays."""
     raw = make(chain)
     before = chain.app_hash
@@ -229,7 +236,7 @@ def test_a_recheck_skips_the_signature_and_nothing_else(chain: Chain) -> None:
 
 def test_a_signature_is_verified_once(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
     """From CheckTx to the decided block; a restarted node verifies again."""
-    import abci_app.ante as ante
+    from abci_app import ante
 
     calls = []
     real = ante.verify_signature
@@ -281,17 +288,17 @@ def test_what_fails_in_its_messages_stays_in_the_block(chain: Chain) -> None:
     assert chain.block(raw)[0].reason is Reason.BAD_AMOUNT
 
 
-class Bug(Exception):
+class BugError(Exception):
     """What nobody expected."""
 
 
 def buggy_modules() -> tuple[Module, ...]:
     """The real modules, but a transfer of 666 meets a bug after it has written."""
 
-    def transfer(state, body, context):
+    def transfer(state: State, body: bank_pb2.Transfer, context: Context) -> bytes | None:
         result = BANK.handlers["transfer"](state, body, context)
         if body.amount == DUST.amount:
-            raise Bug
+            raise BugError
         return result
 
     bank = replace(BANK, handlers={**BANK.handlers, "transfer": transfer})
@@ -305,7 +312,7 @@ def test_a_bug_stays_out_of_blocks_and_stops_the_node(tmp_path: Path) -> None:
     assert chain.check(bad).reason is Reason.INTERNAL
     assert chain.prepare(good, bad) == [good]
     assert not chain.process(good, bad)
-    with pytest.raises(Bug):
+    with pytest.raises(BugError):
         chain.finalize(good, bad)
     assert chain.store.height == 0
     assert chain.block(good)[0].ok
@@ -335,3 +342,20 @@ def test_nobody_can_sign_for_the_fee_account(chain: Chain) -> None:
     tx.body = body.SerializeToString(deterministic=True)
     tx.signature = ALICE.sign_digest(sign_bytes(chain.chain_id, tx.body))
     assert chain.check(tx.SerializeToString()).reason is Reason.BAD_SIGNATURE
+
+
+def test_max_fee_bounds_fee_and_requests_together(chain: Chain) -> None:
+    """Each request leaves less for the next; the simulation tells both parts beforehand."""
+    ask = message(request_key_generation=asc_pb2.RequestKeyGeneration(parameters="test"))
+    raw = chain.build(ADMIN, ask, ask)
+    told = state_pb2.Simulation.FromString(chain.query("/simulate", raw))
+    assert (told.fee, told.escrow) == (5 + len(raw), 2 * REQUEST_PRICE)
+    enough = told.fee + told.escrow
+    # The number's length in the transaction is the same, so is the fee's part for bytes.
+    tight, short = (chain.build(ADMIN, ask, ask, max_fee=enough - less) for less in (1, 2))
+    assert len(tight) == len(short) == len(raw) - 1
+    assert chain.check(short).reason is Reason.MAX_FEE_EXCEEDED
+    result = chain.run(tight)
+    assert result.ok
+    assert len(frozenset(result.request_ids)) == 2
+    assert chain.balance(ADMIN) == START_BALANCE - enough + 1

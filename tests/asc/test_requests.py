@@ -266,7 +266,17 @@ def test_unknown_key_is_refused_everywhere() -> None:
         assert world.refuse(REQUESTER, message) is Reason.UNKNOWN_KEY
 
 
-Change = Callable[[isc_pb2.Ciphertext], Any]
+def test_a_key_that_is_not_active_is_unknown() -> None:
+    """The record alone is not enough."""
+    world = ready_world()
+    message = world.public_request(world.register_public("a"))
+    key, state = asc_state.key_key(world.key_id), world.state
+    record = asc_state.material(state, key)
+    assert record is not None
+    record.status = asc_pb2.KEY_STATUS_UNSPECIFIED
+    asc_state.set_material(state, key, record)
+    world.reader.apply(state)
+    assert world.refuse(REQUESTER, message) is Reason.UNKNOWN_KEY
 
 
 @pytest.mark.parametrize("user", [False, True])

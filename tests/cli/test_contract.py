@@ -116,7 +116,9 @@ ARGUMENTS = {
     ("localnet", "kill"): ["node1"],
     ("localnet", "up"): ["--topology", "none.toml"],
     ("demo",): ["--parameters", "none"],
-} | {(name,): ["--home", "none"] for name in ("node", "core", "connector", "storage", "coprocessor")}
+} | {
+    (name,): ["--home", "none"] for name in ("node", "core", "connector", "storage", "coprocessor")
+}
 # These succeed without a network.
 WITHOUT_NETWORK = {("completion",), ("key", "list"), ("localnet", "down")}
 
@@ -271,7 +273,12 @@ def test_completion_offers_commands() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "cli"],
         cwd=ROOT,
-        env={**os.environ, "_TKMS_COMPLETE": "bash_complete", "COMP_WORDS": "tkms lo", "COMP_CWORD": "1"},
+        env={
+            **os.environ,
+            "_TKMS_COMPLETE": "bash_complete",
+            "COMP_WORDS": "tkms lo",
+            "COMP_CWORD": "1",
+        },
         capture_output=True,
         text=True,
         check=False,

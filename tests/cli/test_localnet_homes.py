@@ -167,7 +167,9 @@ def test_engine_settings_are_set_deliberately(network: localnet_plan.Plan) -> No
 def test_rewriting_refuses_an_unknown_key() -> None:
     """A renamed setting of another engine version is noticed, not ignored."""
     text = 'a = 1\n[rpc]\nladdr = "x" # comment\n'
-    assert localnet_engine.rewrite(text, {"a": 2, "rpc.laddr": "y"}) == 'a = 2\n[rpc]\nladdr = "y"\n'
+    assert (
+        localnet_engine.rewrite(text, {"a": 2, "rpc.laddr": "y"}) == 'a = 2\n[rpc]\nladdr = "y"\n'
+    )
     with pytest.raises(ConfigError, match="no laddr"):
         localnet_engine.rewrite(text, {"laddr": "y"})
     with pytest.raises(ConfigError, match="twice"):

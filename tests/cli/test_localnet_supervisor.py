@@ -154,7 +154,7 @@ def test_nothing_survives_a_killed_supervisor(home: Path) -> None:
 def test_ends_with_its_owner(home: Path) -> None:
     """A supervisor that was started for somebody ends when that process is gone."""
     plan = _plan(home, _toy("one", _SERVE, home))
-    owner = os.spawnlp(os.P_NOWAIT, "sleep", "sleep", "60")
+    owner = os.spawnlp(os.P_NOWAIT, "sleep", "sleep", "60")  # noqa: S606 - no shell is wanted
     try:
         life.start(plan, owner)
         life.wait_ready(plan, 15)

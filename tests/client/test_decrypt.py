@@ -98,7 +98,7 @@ WRONG = encode_plaintexts([(2, 202), (5, 1)])
 
 
 def test_two_signers_of_four_are_believed() -> None:
-    """t + 1 parties that signed the agreed result give the plaintexts."""
+    """T + 1 parties that signed the agreed result give the plaintexts."""
     found = verify_public(evidence(), [public_answer(2, RIGHT), public_answer(4, RIGHT)])
     assert found.values == (201, 2**40 + 7)
     assert found.signers == (2, 4)
@@ -172,7 +172,7 @@ def altered(data: bytes) -> bytes:
     return bytes([data[0] ^ 1]) + data[1:]
 
 
-def user_answer(  # noqa: PLR0913 - each argument is one lie
+def user_answer(
     party: int,
     *,
     lie: bool = False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,25 +24,27 @@ from tests.support.chain import (
 )
 from wire.ids import RequestId
 from wire.pb.tkms.bank.v1 import bank_pb2
+from wire.pb.tkms.tx.v1 import tx_pb2
 from wire.reasons import Reason, Rejection
+from wire.signing import Signer
 
 RID = RequestId(bytes(range(20)))
 
 
 @pytest.fixture
-def chain(tmp_path: Path) -> Chain:
+def chain(tmp_path: Path) -> Iterator[Chain]:
     """A fresh chain."""
     chain = Chain.start(tmp_path)
     yield chain
     chain.close()
 
 
-def transfer(to, amount: int):
+def transfer(to: Signer, amount: int) -> tx_pb2.Message:
     """Transfer message."""
     return message(transfer=bank_pb2.Transfer(recipient=bytes(to.address), amount=amount))
 
 
-def faucet(to, amount: int):
+def faucet(to: Signer, amount: int) -> tx_pb2.Message:
     """Faucet message."""
     return message(faucet=bank_pb2.Faucet(recipient=bytes(to.address), amount=amount))
 
@@ -68,7 +71,9 @@ def test_a_transfer_moves_the_amount_and_the_fee(chain: Chain) -> None:
         (bank_pb2.Transfer(recipient=bytes(20), amount=2**64 - 1), Reason.INSUFFICIENT_FUNDS),
     ],
 )
-def test_a_refused_transfer_keeps_fee_and_mark_only(chain, body, reason) -> None:
+def test_a_refused_transfer_keeps_fee_and_mark_only(
+    chain: Chain, body: bank_pb2.Transfer, reason: Reason
+) -> None:
     """The reason is the result's code; only the fee has moved."""
     raw = chain.build(ALICE, message(transfer=body))
     (result,) = chain.decide(raw)
@@ -167,7 +172,9 @@ def test_the_supply_changes_by_the_faucet_only(tmp_path: Path, seed: int) -> Non
             to = source.choice(people)
             amount = source.choice([0, 1, 400, 1_000, 1_500, 900_000, 2**64 - 1])
             kind = source.choice([transfer, transfer, faucet])
-            sent.append((kind is faucet, amount, chain.build(source.choice(people), kind(to, amount))))
+            sent.append(
+                (kind is faucet, amount, chain.build(source.choice(people), kind(to, amount)))
+            )
         results = chain.decide(*(raw for _, _, raw in sent))
         claimed += sum(
             amount

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,26 +10,38 @@ import pytest
 from abci_app.errors import GenesisError
 from ledger.config import state as config
 from ledger.config.validation import check_epoch, check_parameters, check_prices
-from tests.support.chain import ADMIN, ALICE, BOB, Chain, epoch, genesis, message, parameters, prices
+from tests.support.chain import (
+    ADMIN,
+    ALICE,
+    BOB,
+    Chain,
+    epoch,
+    genesis,
+    message,
+    parameters,
+    prices,
+)
 from wire.pb.tkms.config.v1 import config_pb2
 from wire.pb.tkms.state.v1 import state_pb2
+from wire.pb.tkms.tx.v1 import tx_pb2
 from wire.reasons import Reason, Rejection
+from wire.signing import Signer
 
 
 @pytest.fixture
-def chain(tmp_path: Path) -> Chain:
+def chain(tmp_path: Path) -> Iterator[Chain]:
     """A fresh chain."""
     chain = Chain.start(tmp_path)
     yield chain
     chain.close()
 
 
-def change(height: int, **kind: object):
+def change(height: int, **kind: object) -> tx_pb2.Message:
     """ScheduleChange message."""
     return message(schedule_change=config_pb2.ScheduleChange(activation_height=height, **kind))
 
 
-def admin(account: object, *, granted: bool) -> config_pb2.RoleChange:
+def admin(account: Signer, *, granted: bool) -> config_pb2.RoleChange:
     """RoleChange of the administrator's role."""
     return config_pb2.RoleChange(
         role=config_pb2.ROLE_ADMIN, account=bytes(account.address), granted=granted
@@ -38,7 +50,7 @@ def admin(account: object, *, granted: bool) -> config_pb2.RoleChange:
 
 @pytest.mark.parametrize("parties", [1, 4, 7, 10, 13])
 def test_conformant_epochs_are_accepted(parties: int) -> None:
-    """n = 3t + 1 up to 15, and a single party."""
+    """Every n = 3t + 1 up to 13, and a single party."""
     check_epoch(epoch(parties))
 
 
@@ -100,7 +112,7 @@ def _threshold(name: str, value: int) -> Callable[[config_pb2.Epoch], None]:
         _threshold("generation", 2), _threshold("generation", 4),
     ],
 )  # fmt: skip
-def test_other_epochs_are_refused(break_it) -> None:
+def test_other_epochs_are_refused(break_it: Callable[[config_pb2.Epoch], None]) -> None:
     """Each rule is checked by itself."""
     made = epoch(4)
     break_it(made)
@@ -205,7 +217,9 @@ def test_a_new_epoch_leaves_the_old_record(chain: Chain) -> None:
 
 def test_the_last_administrator_stays(chain: Chain) -> None:
     """Refused when scheduled, and dropped when two scheduled changes would do it together."""
-    assert chain.send(ADMIN, change(9, role=admin(ADMIN, granted=False))).reason is Reason.LAST_ADMIN
+    assert (
+        chain.send(ADMIN, change(9, role=admin(ADMIN, granted=False))).reason is Reason.LAST_ADMIN
+    )
     assert chain.send(ADMIN, change(3, role=admin(BOB, granted=True))).ok
     chain.skip(2)
     assert config.has_role(chain.state(), config_pb2.ROLE_ADMIN, BOB.address)

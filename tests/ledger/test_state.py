@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,45 +34,64 @@ class Flat:
         """Value."""
         return self.content.get(key)
 
-    def iterate(self, prefix: bytes):
+    def iterate(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """Sorted items."""
         return iter(sorted(i for i in self.content.items() if i[0].startswith(prefix)))
 
 
-@given(st.dictionaries(KEYS, st.binary(min_size=1, max_size=3)), st.lists(STEP, max_size=30))
-def test_branches_behave_as_copies_of_a_dictionary(base, steps) -> None:
-    """Reads, iteration and changes agree with copied dictionaries whatever the order of steps."""
-    states, models = [State(Flat(base))], [dict(base)]
-    for name, key, value in steps:
+class Pair:
+    """Branches and the dictionaries that they should equal."""
+
+    def __init__(self, base: dict[bytes, bytes]) -> None:
+        self.states, self.models = [State(Flat(base))], [dict(base)]
+
+    def step(self, name: str, key: bytes, value: bytes) -> None:
+        """Do the same to both."""
         if name == "set":
-            states[-1].set(key, value)
-            models[-1][key] = value
+            self.states[-1].set(key, value)
+            self.models[-1][key] = value
         elif name == "delete":
-            states[-1].delete(key)
-            models[-1].pop(key, None)
+            self.states[-1].delete(key)
+            self.models[-1].pop(key, None)
         elif name == "branch":
-            states.append(states[-1].branch())
-            models.append(dict(models[-1]))
-        elif len(states) > 1:
-            state, model = states.pop(), models.pop()
-            if name == "commit":
-                state.commit_into_parent()
-                models[-1] = model
-        for prefix in (b"", b"a", b"a/2", b"b/", b"d"):
-            expected = sorted(i for i in models[-1].items() if i[0].startswith(prefix))
-            assert list(states[-1].iterate(prefix)) == expected
-        assert all(states[-1].get(key) == models[-1].get(key) for key in (b"a/1", b"b", b"c"))
-    while len(states) > 1:
-        states.pop().commit_into_parent()
-    changes = states[0].changes()
-    assert changes == sorted(changes, key=lambda change: change[0])
-    result = dict(base)
-    for key, value in changes:
-        if value is None:
-            result.pop(key, None)
+            self.states.append(self.states[-1].branch())
+            self.models.append(dict(self.models[-1]))
+        elif len(self.states) > 1:
+            self.leave(commit=name == "commit")
+
+    def leave(self, *, commit: bool) -> None:
+        """End the highest branch."""
+        state, model = self.states.pop(), self.models.pop()
+        if commit:
+            state.commit_into_parent()
+            self.models[-1] = model
         else:
-            result[key] = value
-    assert result == models[-1]
+            state.discard()
+
+    def check(self) -> None:
+        """Compare reads."""
+        state, model = self.states[-1], self.models[-1]
+        for prefix in (b"", b"a", b"a/2", b"b/", b"d"):
+            expected = sorted(i for i in model.items() if i[0].startswith(prefix))
+            assert list(state.iterate(prefix)) == expected
+        assert all(state.get(key) == model.get(key) for key in (b"a/1", b"b", b"c"))
+
+
+@given(st.dictionaries(KEYS, st.binary(min_size=1, max_size=3)), st.lists(STEP, max_size=30))
+def test_branches_behave_as_copies_of_a_dictionary(
+    base: dict[bytes, bytes], steps: list[tuple[str, bytes, bytes]]
+) -> None:
+    """Reads, iteration and changes agree with copied dictionaries whatever the order of steps."""
+    pair = Pair(base)
+    for step in steps:
+        pair.step(*step)
+        pair.check()
+    while len(pair.states) > 1:
+        pair.leave(commit=True)
+    changes = pair.states[0].changes()
+    assert changes == sorted(changes, key=lambda change: change[0])
+    result: dict[bytes, bytes | None] = {**base, **dict(changes)}
+    assert {k: v for k, v in result.items() if v is not None} == pair.models[-1]
 
 
 def test_events_follow_their_branch() -> None:
@@ -108,7 +128,9 @@ def test_the_lowest_branch_cannot_be_committed() -> None:
 def test_iteration_reads_through_a_store(tmp_path: Path) -> None:
     """Own writes and stored values come in one ascending order."""
     store = Store(tmp_path / "db")
-    store.write_genesis("c", Block(0, b"\1", [(b"k/2", b"2"), (b"k/4", b"4"), (b"l", b"x")], [], []))
+    store.write_genesis(
+        "c", Block(0, b"\1", [(b"k/2", b"2"), (b"k/4", b"4"), (b"l", b"x")], [], [])
+    )
     state = State(store)
     state.set(b"k/1", b"1")
     state.set(b"k/3", b"3")

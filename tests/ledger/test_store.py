@@ -14,7 +14,7 @@ from ledger.store import Block, Store
 from tests.support.tree_twin import tree_root
 
 
-class Dies(Exception):
+class DiesError(Exception):
     """Stands for the end of the process."""
 
 
@@ -84,11 +84,11 @@ def test_death_around_the_batch_leaves_a_whole_block(
 
     def die(reached: str) -> None:
         if reached == point:
-            raise Dies
+            raise DiesError
 
     store = Store(tmp_path / "db", fault_point=die)
     roots = [advance(store, 0, {b"a": b"1"}), tree_root({b"a": b"2"})]
-    with pytest.raises(Dies):
+    with pytest.raises(DiesError):
         advance(store, 1, {b"a": b"2"})
     store.close()
     store = Store(tmp_path / "db")

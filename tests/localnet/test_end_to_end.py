@@ -71,22 +71,21 @@ def test_refusals_carry_the_chains_reason(network: Network) -> None:
     assert error["reason"] == "MISSING_ROLE"
 
 
-def test_values_come_back_in_both_ways(
-    network: Network, prepared: list[tuple[str, int]]
-) -> None:
+def test_values_come_back_in_both_ways(network: Network, prepared: list[tuple[str, int]]) -> None:
     """Computed and given values, alone and as a batch, verified by the client."""
     (first, a), (second, b), *_ = prepared
     total = str(network.tkms("compute", "add", first, second)["handle"])
     network.tkms("prepare", total)
     error = network.tkms("decrypt", total, "--from", "bob", code=5)["error"]
     assert error["reason"] == "ACCESS_DENIED"
+    error = network.tkms("reencrypt", total, "--from", "alice", code=5)["error"]
+    assert error["reason"] == "ACCESS_DENIED"
     network.tkms("public", total)
     found = network.tkms("decrypt", total, second)
     assert [entry["value"] for entry in found["values"]] == [a + b, b]
     assert found["verified"] is True
     assert len(found["parties"]) >= 2
-    error = network.tkms("reencrypt", total, "--from", "alice", code=5)["error"]
-    assert error["reason"] == "ACCESS_DENIED"
+    network.tkms("public", total, "--no")
     network.tkms("grant", "alice", total)
     private = network.tkms("reencrypt", total, first, "--from", "alice", "--payer", "bob")
     assert [entry["value"] for entry in private["values"]] == [a + b, a]
@@ -118,7 +117,7 @@ def test_queries(network: Network, prepared: list[tuple[str, int]]) -> None:
 
 
 def test_one_core_may_be_away(network: Network, prepared: list[tuple[str, int]]) -> None:
-    """t = 1: with one core stopped values are revealed, and it takes part again afterwards."""
+    """With t = 1 and one core stopped values are revealed, and it takes part again afterwards."""
     handle, value = prepared[3]
     network.tkms("localnet", "stop", "core3")
     assert network.tkms("status", code=1)["ok"] is False

@@ -104,7 +104,7 @@ async def _app_hashes(network: Network) -> set[str]:
 
 
 def test_kills_at_random_moments(network: Network, prepared: list[tuple[str, int]]) -> None:
-    """kill -9 of connectors, cores and nodes: each request ends once, all nodes agree."""
+    """After kill -9 of connectors, cores and nodes: each request ends once, all nodes agree."""
     chance = random.Random(20)
     victims = [f"{kind}{i}" for kind in ("connector", "core", "node") for i in (2, 3, 4)]
     requests: dict[str, int] = {}

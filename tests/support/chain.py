@@ -314,7 +314,9 @@ class Chain:
     def block(self, *raw: bytes) -> list[Result]:
         """Make one block as a proposer does; every transaction must be fit for a block."""
         chosen = self.prepare(*raw)
-        assert chosen == list(raw), "the proposer left a transaction out; see check() for its reason"
+        assert chosen == list(raw), (
+            "the proposer left a transaction out; see check() for its reason"
+        )
         assert self.process(*raw)
         return self.decide(*raw)
 

@@ -139,7 +139,7 @@ class RpcNode:
             "total": str(len(self._validators)),
         }
 
-    def _on_abci_query(self, path: str, data: str, height: str, prove: bool) -> dict[str, Any]:  # noqa: FBT001 - JSON-RPC names
+    def _on_abci_query(self, path: str, data: str, height: str, prove: bool) -> dict[str, Any]:
         query = abci_pb2.RequestQuery(
             path=path, data=bytes.fromhex(data), height=int(height), prove=prove
         )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.support.chain import ADMIN, ALICE, Chain, genesis, message, party_account, party_key
 from wire.digests import sha3_256
-from wire.eip712 import keygen_digest
+from wire.eip712 import crs_digest, keygen_digest
 from wire.pb.tkms.asc.v1 import asc_pb2
 from wire.pb.tkms.isc.v1 import isc_pb2
 from wire.pb.tkms.state.v1 import state_pb2
@@ -17,14 +18,23 @@ DOMAIN = isc_pb2.Domain(
 )
 
 
-def start_shop(folder: Path) -> tuple[Chain, bytes]:
-    """Chain with the application and a key that three parties agreed on; returns its id."""
+def start_shop(
+    folder: Path, materials: Mapping[str, bytes] | None = None, delegate: bytes = b""
+) -> tuple[Chain, bytes]:
+    """Chain with the application and a key that all parties agreed on; returns the key's id.
+
+    `materials` are the bytes of public-key and server-key; without them toy bytes are agreed on.
+    """
+    materials = materials or {kind: kind.encode() for kind in ("public-key", "server-key")}
     document = genesis(
         applications=[
             isc_pb2.Application(
                 id=APPLICATION, kind=isc_pb2.KIND_ACL, owner=bytes(ALICE.address), domain=DOMAIN
             )
-        ]
+        ],
+        delegates=[state_pb2.GenesisDelegate(application=APPLICATION, account=delegate)]
+        if delegate
+        else [],
     )
     document.parameters.decryption_deadline_blocks = 5_000
     chain = Chain.start(folder, document)
@@ -32,21 +42,37 @@ def start_shop(folder: Path) -> tuple[Chain, bytes]:
         ADMIN, message(request_key_generation=asc_pb2.RequestKeyGeneration(parameters="test"))
     )
     key_id = opened.request_id
-    view = state_pb2.RequestView.FromString(chain.query("/asc/request", key_id))
+    agree(chain, key_id, materials)
+    return chain, key_id
+
+
+def generate_crs(chain: Chain, key_id: bytes, max_bits: int, crs: bytes) -> bytes:
+    """Reference string that all parties agreed on; returns its id."""
+    request = asc_pb2.RequestCrsGeneration(key_id=key_id, max_bits=max_bits)
+    crs_id = chain.send(ADMIN, message(request_crs_generation=request)).request_id
+    agree(chain, crs_id, {"crs": crs})
+    return crs_id
+
+
+def agree(chain: Chain, request: bytes, materials: Mapping[str, bytes]) -> None:
+    """All parties answer a generation request with the same material."""
+    entry = state_pb2.RequestView.FromString(chain.query("/asc/request", request)).entry
     digests = [
-        asc_pb2.MaterialDigest(kind=kind, digest=sha3_256(kind.encode()), size=1)
-        for kind in ("public-key", "server-key")
+        asc_pb2.MaterialDigest(kind=kind, digest=sha3_256(data), size=len(data))
+        for kind, data in materials.items()
     ]
-    signed = keygen_digest(view.entry.domain, key_id, [(m.kind, m.digest) for m in digests])
+    if "crs" in materials:
+        signed = crs_digest(entry.domain, request, entry.max_bits, digests[0].digest)
+    else:
+        signed = keygen_digest(entry.domain, request, [(m.kind, m.digest) for m in digests])
     for party in range(1, 5):
         fulfil = asc_pb2.Fulfil(
-            request_id=key_id,
+            request_id=request,
             party=party,
             generation=asc_pb2.GenerationResult(digests=digests),
             signature=party_key(party).sign_digest(signed),
         )
         assert chain.send(party_account(party), message(fulfil=fulfil)).ok
-    return chain, key_id
 
 
 def ciphertext(name: str, key_id: bytes) -> tuple[isc_pb2.Ciphertext, bytes]:
