@@ -14,6 +14,7 @@ import sys
 import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 from cli.errors import ConfigError
 from cli.localnet_topology import Topology
@@ -162,8 +163,8 @@ def load(home: Path) -> Plan:
         raise ConfigError(f"{path} is not readable: {error}") from error
 
 
-def _process(entry: dict[str, object]) -> ProcessPlan:
-    lists = {name: tuple(entry[name]) for name in ("argv", "after", "binds")}  # type: ignore[arg-type]
+def _process(entry: dict[str, Any]) -> ProcessPlan:
+    lists: dict[str, Any] = {name: tuple(entry[name]) for name in ("argv", "after", "binds")}
     return ProcessPlan(name=str(entry["name"]), ready=str(entry["ready"]), **lists)
 
 

@@ -55,7 +55,7 @@ def enum_label(name: str, prefix: str) -> str:
     return name.removeprefix(prefix).lower().replace("_", "-")
 
 
-def _value(field: FieldDescriptor, value: Any) -> Any:
+def _value(field: Any, value: Any) -> Any:
     if field.type == FieldDescriptor.TYPE_MESSAGE:
         return document(value)
     if field.type == FieldDescriptor.TYPE_BYTES:

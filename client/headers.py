@@ -71,9 +71,12 @@ class HeaderChain:
             return known[0]
         block = await self._fetch(height)
         start = self._start(height)
-        if start is None:
+        if start is not None:
+            return await self._reach(start, block, height)
+        if height == FIRST_HEIGHT or _signed_by(block) == self.validators_hash:
             return self._keep(self._verify_pinned(block), block, height)
-        return await self._reach(start, block, height)
+        # The set has changed since: begin where the pinned one signed.
+        return await self._reach(await self.header(FIRST_HEIGHT), block, height)
 
     async def block(self, height: int) -> LightBlock:
         """The evidence of a header that this client verified itself, to convince others with."""
@@ -128,6 +131,14 @@ class HeaderChain:
         while len(self._headers) > _KEPT_HEADERS:
             del self._headers[min(self._headers)]
         return verified
+
+
+def _signed_by(block: LightBlock) -> bytes:
+    """Hash of the validator set that a header names; unverified."""
+    try:
+        return bytes.fromhex(json.loads(block.signed_header)["header"]["validators_hash"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise VerificationFailed("the node's header is malformed") from error
 
 
 async def pinned_validators_hash(rpc: ChainRpc, chain_id: str, path: Path) -> bytes:

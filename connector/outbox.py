@@ -109,14 +109,14 @@ class Outbox:
             parameters = (await self._chain.config()).parameters
             limit = min(parameters.max_transaction_bytes, MAX_TRANSACTION_BYTES)
             for company in companies(timely, parameters.max_messages, limit - _ENVELOPE_BYTES):
-                await self._send_new(company, height)
+                await self._send_new(company, height, min(TTL_BLOCKS, parameters.max_ttl_blocks))
         return bool(timely)
 
-    async def _send_new(self, company: Sequence[Answer], height: int) -> None:
+    async def _send_new(self, company: Sequence[Answer], height: int, ttl_blocks: int) -> None:
         messages = [tx_pb2.Message.FromString(answer.message) for answer in company]
         try:
             submitted = await self._chain.build(
-                messages, self._sender.signer, ttl_blocks=TTL_BLOCKS
+                messages, self._sender.signer, ttl_blocks=ttl_blocks
             )
         except RejectedByChain as error:
             await self._refused(company, error, height)

@@ -1,6 +1,6 @@
 """Self-signed certificates of peer endpoints: each is its own root and is pinned by its bytes."""
 
-import datetime
+import datetime as dt
 import hashlib
 import secrets
 import ssl
@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 # Certificates are pinned by SHA-256 in the epoch record; expiry would only add an outage.
-_LIFETIME = datetime.timedelta(days=3650)
+_LIFETIME = dt.timedelta(days=3650)
 
 
 def generate(name: str) -> tuple[bytes, bytes]:
@@ -24,14 +24,14 @@ def generate(name: str) -> tuple[bytes, bytes]:
             x509.NameAttribute(NameOID.SERIAL_NUMBER, secrets.token_hex(16)),
         ]
     )
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(subject)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(days=1))
         .not_valid_after(now + _LIFETIME)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)

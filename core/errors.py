@@ -55,7 +55,7 @@ class Refusal(Enum):
     FULL = "full"
 
 
-class Refused(CoreError):
+class Refused(CoreError):  # noqa: N818 - named by what happened
     """A submitted request is not believed; nothing was done."""
 
     def __init__(self, refusal: Refusal, detail: str) -> None:
@@ -65,7 +65,7 @@ class Refused(CoreError):
         self.detail = detail
 
 
-class WorkFailed(CoreError):
+class WorkFailed(CoreError):  # noqa: N818 - named by what happened
     """A believed request cannot be answered."""
 
     def __init__(self, code: asc_pb2.FailureCode, detail: str) -> None:

@@ -47,7 +47,7 @@ class Inbox:
 
     def take(self, request_id: bytes) -> list[tuple[PartyId, peer_pb2.Envelope]]:
         """Remove and return what waits for a request, in order of arrival a sender."""
-        found = []
+        found: list[tuple[PartyId, peer_pb2.Envelope]] = []
         for sender, queue in sorted(self._waiting.items()):
             hits = [item for item in queue if item.envelope.request_id == request_id]
             if not hits:

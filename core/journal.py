@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 from core.errors import JournalError, Refusal, Refused
 from wire.ids import Height, RequestId
@@ -175,7 +176,7 @@ class Journal:
             if state == ACCEPTED:
                 blobs = [(key, digest, data) for digest, data in record.blobs]
                 connection.executemany("INSERT OR IGNORE INTO blob VALUES (?, ?, ?)", blobs)
-        return core_pb2.WorkState.ValueType(state)
+        return cast("core_pb2.WorkState", state)
 
     def state(self, request_id: RequestId) -> core_pb2.WorkState:
         """State of a request; UNSPECIFIED when it was never accepted."""
@@ -185,7 +186,7 @@ class Journal:
             )
             found = row.fetchone()
         state = found[0] if found else core_pb2.WORK_STATE_UNSPECIFIED
-        return core_pb2.WorkState.ValueType(state)
+        return cast("core_pb2.WorkState", state)
 
     def unanswered(self) -> list[Record]:
         """Accepted requests without a result, oldest first, with the blobs that are here."""

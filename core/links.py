@@ -131,7 +131,7 @@ class Link:
         )
         address = self._party.peer_address
         async with grpc.aio.secure_channel(address, credentials, options) as channel:
-            call = peer_pb2_grpc.PeerServiceStub(channel).Deliver()
+            call = peer_pb2_grpc.PeerServiceStub(channel).Deliver()  # type: ignore[no-untyped-call]  # generated
             await call.wait_for_connection()
             self.connected = True
             self._sent = 0

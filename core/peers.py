@@ -44,7 +44,7 @@ class Peers(peer_pb2_grpc.PeerServiceServicer):
     async def start(self) -> int:
         """Serve; returns the port."""
         server = grpc.aio.server(options=CHANNEL_OPTIONS)
-        peer_pb2_grpc.add_PeerServiceServicer_to_server(self, server)
+        peer_pb2_grpc.add_PeerServiceServicer_to_server(self, server)  # type: ignore[no-untyped-call]  # generated
         credentials = grpc.dynamic_ssl_server_credentials(
             self._configuration(), self._configuration, require_client_authentication=True
         )
@@ -110,7 +110,7 @@ class Peers(peer_pb2_grpc.PeerServiceServicer):
         context: grpc.aio.ServicerContext,  # type: ignore[type-arg]  # stubs
     ) -> AsyncIterator[peer_pb2.Ack]:
         """Take a peer's messages."""
-        certificates = context.auth_context().get("x509_pem_cert", [])
+        certificates = list(context.auth_context().get("x509_pem_cert", []))
         if not certificates:
             await context.abort(grpc.StatusCode.UNAUTHENTICATED, "no certificate")
         connection = fingerprint(to_der(bytes(certificates[0])))

@@ -46,7 +46,9 @@ class Storage:
             try:
                 async with (
                     aiohttp.ClientSession(timeout=_TIMEOUT) as session,
-                    session.put(url, data=io.BytesIO(data), headers=headers, params=parameters) as answer,
+                    session.put(
+                        url, data=io.BytesIO(data), headers=headers, params=parameters
+                    ) as answer,
                 ):
                     if answer.status in _STORED:
                         return digest

@@ -4,15 +4,15 @@ A request is a task. It computes, runs its session with messages that `peers` de
 writes the result to the journal; only what the journal holds is ever shown to the connector.
 
 Messages and restarts
-- Round 0 is what a session sends by itself. Whoever receives it a second time, or after the
-  request was answered, sends its own message again as round 1, which nobody answers. So a party
-  that lost everything in memory gets all it needs by starting again.
+- Round 0 is what a session sends by itself. Whoever receives it twice, late, or after the request
+  was answered, sends its own message again as round 1, which nobody answers. So a party that lost
+  everything in memory, also what it had acknowledged, gets all it needs by starting again.
 - A request ends without result when the trusted height reaches its deadline or the wall timer runs
   out. After its result a session stays until all peers were heard, to name late liars.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -48,6 +48,8 @@ from wire.pb.tkms.peer.v1 import peer_pb2
 CIPHERTEXT_WAIT_S = 60.0
 _MAX_QUEUED = 256
 _REPEAT = 1
+# A process cannot start again faster than this, so what it lost is at least so old.
+_LATE_S = 0.5
 _PUBLISH_RETRY_S = 2.0
 
 _FAILURES = {
@@ -94,6 +96,7 @@ class _Active:
     )
     heard: set[PartyId] = field(default_factory=set)
     message: peer_pb2.Envelope | None = None
+    sent_at: float = 0.0
     task: asyncio.Task[None] | None = None
 
 
@@ -297,17 +300,21 @@ class Runner:
     async def _answer_repeat(
         self, active: _Active, sender: PartyId, envelope: peer_pb2.Envelope
     ) -> None:
-        """A first message that comes again is from a peer that started over: it needs ours."""
-        if sender in active.heard and envelope.round != _REPEAT and active.message is not None:
-            again = peer_pb2.Envelope.FromString(active.message.SerializeToString())
-            again.round = _REPEAT
-            self._parts.peers.send(sender, again)
+        """Send ours again to a peer that may have lost it: it repeats itself, or it comes late."""
+        again = sender in active.heard
         active.heard.add(sender)
+        late = asyncio.get_running_loop().time() - active.sent_at > _LATE_S
+        if envelope.round != _REPEAT and active.message is not None and (again or late):
+            message = peer_pb2.Envelope.FromString(active.message.SerializeToString())
+            message.round = _REPEAT
+            self._parts.peers.send(sender, message)
 
     async def _carry_out(
         self,
         active: _Active,
-        outputs: tuple[Send[MaskedShares] | Send[Deal] | Done[object] | Blame | Abort, ...],
+        outputs: Sequence[
+            Send[MaskedShares] | Send[Deal] | Done[tuple[int, ...]] | Done[Deal] | Blame | Abort
+        ],
     ) -> None:
         """Do what a session decided."""
         permission = active.permission
@@ -332,6 +339,7 @@ class Runner:
             self._parts.peers.send(output.recipient, envelope)
             return
         active.message = envelope
+        active.sent_at = asyncio.get_running_loop().time()
         await asyncio.to_thread(
             self._parts.journal.save_message,
             active.permission.request_id,

@@ -1,6 +1,7 @@
 """The operator's own interface: gRPC on a unix socket that only this user can open."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -52,7 +53,7 @@ class Results:
 class CoreService(core_pb2_grpc.CoreServiceServicer):
     """Submit, Results, Status."""
 
-    def __init__(  # noqa: PLR0913 - the parts of the process that an operator can see
+    def __init__(  # noqa: PLR0913, PLR0917 - the parts of the process that an operator can see
         self,
         authorizer: Authorizer,
         trust: Trust,
@@ -77,11 +78,9 @@ class CoreService(core_pb2_grpc.CoreServiceServicer):
     async def start(self, socket: Path) -> None:
         """Serve; the socket is 0600."""
         server = grpc.aio.server(options=OPTIONS)
-        core_pb2_grpc.add_CoreServiceServicer_to_server(self, server)
-        socket.unlink(missing_ok=True)
-        server.add_insecure_port(f"unix:{socket}")
+        core_pb2_grpc.add_CoreServiceServicer_to_server(self, server)  # type: ignore[no-untyped-call]  # generated
+        _bind_private(server, socket)
         await server.start()
-        socket.chmod(0o600)
         self._server = server
 
     async def stop(self) -> None:
@@ -96,8 +95,7 @@ class CoreService(core_pb2_grpc.CoreServiceServicer):
     ) -> core_pb2.SubmitReply:
         """Believe or refuse a request; the same again gives its state."""
         try:
-            if self._runner.running >= _MAX_RUNNING:
-                raise Refused(Refusal.FULL, "too many requests are running")
+            self._require_room()
             verdict = await asyncio.to_thread(self._authorizer.authorize, request)
         except Refused as error:
             log.warning("submission refused", refusal=error.refusal.value, reason=error.detail)
@@ -111,6 +109,11 @@ class CoreService(core_pb2_grpc.CoreServiceServicer):
         if verdict.permission is not None:
             self._runner.take(verdict.permission)
         return core_pb2.SubmitReply(state=verdict.state)
+
+    def _require_room(self) -> None:
+        """Refuse above the bound of running requests."""
+        if self._runner.running >= _MAX_RUNNING:
+            raise Refused(Refusal.FULL, "too many requests are running")
 
     async def Results(  # noqa: N802 - the name in the schema
         self,
@@ -150,3 +153,13 @@ class CoreService(core_pb2_grpc.CoreServiceServicer):
             accepted=accepted,
             answered=answered,
         )
+
+
+def _bind_private(server: grpc.aio.Server, socket: Path) -> None:
+    """Bind a unix socket that is 0600 from its first moment."""
+    socket.unlink(missing_ok=True)
+    before = os.umask(0o177)
+    try:
+        server.add_insecure_port(f"unix:{socket}")
+    finally:
+        os.umask(before)

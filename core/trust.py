@@ -119,4 +119,4 @@ def _decode(encoded: bytes) -> TrustedHeader:
         for field in fields(TrustedHeader)
         for value in [record[field.name]]
     }
-    return TrustedHeader(**values)
+    return TrustedHeader(**values)  # type: ignore[arg-type]  # fields were written by _encode

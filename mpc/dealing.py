@@ -42,7 +42,7 @@ Outputs = tuple[Output[Deal, Deal], ...]
 class Dealing:
     """One deal, at the dealer (with everybody's deals) or at a receiver (without)."""
 
-    __slots__ = ("_acceptable", "_blamed", "_deals", "_dealer", "_own", "_party", "finished")
+    __slots__ = ("_acceptable", "_blamed", "_dealer", "_deals", "_own", "_party", "finished")
 
     def __init__(
         self,

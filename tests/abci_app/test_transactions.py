@@ -351,7 +351,7 @@ def test_max_fee_bounds_fee_and_requests_together(chain: Chain) -> None:
     told = state_pb2.Simulation.FromString(chain.query("/simulate", raw))
     assert (told.fee, told.escrow) == (5 + len(raw), 2 * REQUEST_PRICE)
     enough = told.fee + told.escrow
-    # The number's length in the transaction is the same, so is the fee's part for bytes.
+    # The smaller number takes one byte less in the transaction, so the fee is one unit less.
     tight, short = (chain.build(ADMIN, ask, ask, max_fee=enough - less) for less in (1, 2))
     assert len(tight) == len(short) == len(raw) - 1
     assert chain.check(short).reason is Reason.MAX_FEE_EXCEEDED

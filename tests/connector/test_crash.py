@@ -74,13 +74,13 @@ class Operator:
         async with asyncio.timeout(60):
             for request in self.opened:
                 while not self.status(request).answered:
-                    await asyncio.sleep(0.05)
+                    await self.node.next_block()
 
     async def idle(self) -> None:
         """Wait until the connector has stopped asking about transactions: it knows all fates."""
         async with asyncio.timeout(60):
             while self.node.chain.height < self.node.last_lookup + 20:
-                await asyncio.sleep(0.05)
+                await self.node.next_block()
 
     def status(self, request: RequestId) -> asc_pb2.RequestStatus:
         """Status as the application has it."""

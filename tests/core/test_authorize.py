@@ -39,9 +39,7 @@ class Scene:
         self.epoch = config_pb2.Epoch(
             id=1,
             threshold=1,
-            thresholds=config_pb2.Thresholds(
-                public_decryption=2, user_decryption=3, generation=3
-            ),
+            thresholds=config_pb2.Thresholds(public_decryption=2, user_decryption=3, generation=3),
             parties=[
                 config_pb2.Party(
                     index=number + 1,

@@ -100,7 +100,7 @@ async def deliver(
                 pass
         except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
             pass
-        return await call.code()
+        return await asyncio.wait_for(call.code(), WAIT_S)
 
 
 async def test_messages_arrive_in_order_with_their_sender() -> None:
@@ -175,7 +175,7 @@ async def test_a_certificate_issued_by_a_party_is_not_the_party() -> None:
 
 def _issued_by(issuer: Identity) -> Identity:
     """A certificate that a party's own key signed for another key."""
-    import datetime
+    import datetime as dt
 
     from cryptography import x509
     from cryptography.hazmat.primitives import hashes, serialization
@@ -185,15 +185,15 @@ def _issued_by(issuer: Identity) -> Identity:
     parent_key = serialization.load_pem_private_key(issuer.key, None)
     assert isinstance(parent_key, ec.EllipticCurvePrivateKey)
     key = ec.generate_private_key(ec.SECP256R1())
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     certificate = (
         x509.CertificateBuilder()
         .subject_name(x509.Name([]))
         .issuer_name(parent.subject)
         .public_key(key.public_key())
         .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("party-2")]), critical=True)
         .sign(parent_key, hashes.SHA256())
     )

@@ -58,7 +58,9 @@ def test_every_altered_bit_is_noticed(vault: Vault, tmp_path: Path) -> None:
     path = tmp_path / "vault" / "keys" / "one.sealed"
     sealed = path.read_bytes()
     for position in range(len(sealed)):
-        write_private(path, sealed[:position] + bytes([sealed[position] ^ 1]) + sealed[position + 1 :])
+        write_private(
+            path, sealed[:position] + bytes([sealed[position] ^ 1]) + sealed[position + 1 :]
+        )
         with pytest.raises(VaultError):
             vault.get("keys/one")
     for data in (b"", sealed[:30], sealed[:-1]):

@@ -135,9 +135,7 @@ def test_noise_out_of_range_gives_no_value() -> None:
 
 def test_a_value_wider_than_its_type_is_refused() -> None:
     """A bool of 2 is not a bool."""
-    columns = kernel.shamir_share(
-        128, (2 << DELTA_LOG).to_bytes(16, "little"), 4, 1, bytes(32)
-    )
+    columns = kernel.shamir_share(128, (2 << DELTA_LOG).to_bytes(16, "little"), 4, 1, bytes(32))
     shares = [kernel.ring_pack4(128, column) for column in columns]
     opening = PublicDecryption(Setting(4, 1, ONE), [Item(bytes(32), 0, 1)], [shares[0]])
     opening.start()
@@ -148,7 +146,7 @@ def test_a_value_wider_than_its_type_is_refused() -> None:
 
 
 def test_alone_the_same_code_opens_at_once() -> None:
-    """n = 1, t = 0: the own share is the value."""
+    """N = 1, t = 0: the own share is the value."""
     phase = (9 << DELTA_LOG).to_bytes(16, "little") + bytes(48)
     opening = PublicDecryption(Setting(1, 0, ONE), [Item(bytes(32), 1, 1)], [phase])
     outputs = opening.start()

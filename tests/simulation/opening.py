@@ -182,5 +182,11 @@ def selective(rng: random.Random, recipient: PartyId, message: MaskedShares) -> 
 
 
 STRATEGIES: tuple[Strategy, ...] = (
-    silent, noise, one_bit, high_bit, other_digest, short, selective,
+    silent,
+    noise,
+    one_bit,
+    high_bit,
+    other_digest,
+    short,
+    selective,
 )

@@ -2,9 +2,13 @@
 
 import asyncio
 import contextlib
+import socket
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from starlette.applications import Starlette
 
 from edge.serving import make_server
 from edge.storage.main import build_app
@@ -23,13 +27,13 @@ class Served:
 
 
 @contextlib.asynccontextmanager
-async def serving(app, name: str = "test") -> AsyncIterator[str]:
+async def serving(app: Starlette, name: str = "test") -> AsyncIterator[str]:
     """Serve an application on a free loopback port."""
     server = make_server(app, "127.0.0.1:0", name)
     started = asyncio.Event()
     original = server.startup
 
-    async def startup(sockets=None) -> None:
+    async def startup(sockets: list[socket.socket] | None = None) -> None:
         await original(sockets)
         started.set()
 
@@ -43,7 +47,7 @@ async def serving(app, name: str = "test") -> AsyncIterator[str]:
         await asyncio.wait_for(task, 20)
 
 
-def storage_settings(backend: str, **changes) -> StorageSettings:
+def storage_settings(backend: str, **changes: Any) -> StorageSettings:
     """Small limits, an hour of retention, token file beside the records."""
     values = {
         "listen": "127.0.0.1:0",
@@ -56,9 +60,9 @@ def storage_settings(backend: str, **changes) -> StorageSettings:
 
 
 @contextlib.asynccontextmanager
-async def storage_server(home: Path, backend: str = "", **changes) -> AsyncIterator[Served]:
+async def storage_server(home: Path, backend: str = "", **changes: Any) -> AsyncIterator[Served]:
     """Storage with a local folder below `home` unless told otherwise."""
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(parents=True, exist_ok=True)  # noqa: ASYNC240 - one small call
     (home / "token").write_text(TOKEN + "\n")
     folder = home / "bodies"
     app = build_app(storage_settings(backend or f"file://{folder}", **changes), home)

@@ -42,6 +42,7 @@ class RpcNode:
         self._pool: dict[bytes, bytes] = {}
         self._seen: set[bytes] = set()
         self._found: dict[bytes, dict[str, Any]] = {}
+        self._block = asyncio.Event()
 
     @property
     def validators_hash(self) -> bytes:
@@ -57,7 +58,7 @@ class RpcNode:
         await runner.setup()
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
-        self.url = "http://127.0.0.1:%d" % runner.addresses[0][1]
+        self.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
         blocks = asyncio.create_task(self._blocks())
         try:
             yield self
@@ -72,6 +73,8 @@ class RpcNode:
         results = self.chain.decide(*chosen)
         self._app_hashes[self.chain.height] = self.chain.app_hash
         self._pool.clear()
+        self._block.set()
+        self._block = asyncio.Event()
         for index, (raw, result) in enumerate(zip(chosen, results, strict=True)):
             self.results.append((raw, result))
             data = tx_pb2.TxData(request_ids=result.request_ids).SerializeToString()
@@ -86,6 +89,10 @@ class RpcNode:
                 },
                 "tx": base64.b64encode(raw).decode(),
             }
+
+    async def next_block(self) -> None:
+        """Wait for a block."""
+        await self._block.wait()
 
     def adopt(self) -> None:
         """Take note of blocks that the test made on the chain itself."""
