@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from abci_app import snapshot
-from abci_app.ante import VerifiedTransactions
+from abci_app.ante import KnownTransactions
 from abci_app.consensus import Consensus
 from abci_app.deliver import Machine
 from abci_app.errors import ProtocolError
@@ -37,7 +37,7 @@ class Application:
         """Continue the chain that the store holds; ProtocolError when it is another one."""
         if store.chain_id not in (None, chain_id):
             raise ProtocolError(f"the database belongs to chain {store.chain_id}")
-        machine = Machine(chain_id, modules, handlers(modules), VerifiedTransactions())
+        machine = Machine(chain_id, modules, handlers(modules), KnownTransactions())
         self._store = store
         self._machine = machine
         self._queries = queries(modules)

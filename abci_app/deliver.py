@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from abci_app.ante import AnteContext, VerifiedTransactions, ante_context, prune_seen, run_ante
-from abci_app.fees import fee_of
+from abci_app.ante import AnteContext, KnownTransactions, ante_context, prune_seen, run_ante
 from ledger.bank import state as bank
 from ledger.context import Context
 from ledger.module import Handler, Module
@@ -18,7 +17,7 @@ from ledger.state import State
 from wire.events import Event
 from wire.pb.tkms.tx.v1 import tx_pb2
 from wire.reasons import Reason, Rejection
-from wire.tx import REQUEST_KINDS, SignedTransaction, decode
+from wire.tx import REQUEST_KINDS, SignedTransaction
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ class Machine:
     chain_id: str
     modules: tuple[Module, ...]
     handlers: Mapping[str, Handler]
-    verified: VerifiedTransactions
+    known: KnownTransactions
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +102,7 @@ def open_block(
         if module.begin_block is not None:
             module.begin_block(state, context)
     ante = ante_context(
-        state, machine.chain_id, info.height, machine.verified, check_signatures=check_signatures
+        state, machine.chain_id, info.height, machine.known, check_signatures=check_signatures
     )
     return OpenBlock(machine, info, state, ante)
 
@@ -129,12 +128,10 @@ def deliver(block: OpenBlock, raw: bytes) -> Outcome:
     """Check and execute one transaction on the block's state."""
     branch = block.state.branch()
     try:
-        transaction = decode(raw, block.ante.parameters.max_transaction_bytes)
-        run_ante(branch, transaction, block.ante)
+        transaction = block.ante.known.decode(raw, block.ante.parameters.max_transaction_bytes)
+        fee = run_ante(branch, transaction, block.ante)
     except Rejection as rejection:
         return Outcome(rejection.reason, rejection.detail, refused=True)
-    # After the checks, on the same state: the fee that was taken.
-    fee = fee_of(branch, transaction, block.ante.prices)
     outcome = execute(block, branch, transaction, fee)
     branch.commit_into_parent()
     return outcome

@@ -14,7 +14,6 @@ from ledger.state import State
 from ledger.store import Store
 from wire.digests import sha256
 from wire.reasons import Reason, Rejection
-from wire.tx import decode
 
 _LOG: Final = structlog.get_logger(__name__)
 
@@ -68,7 +67,7 @@ def _check(block: OpenBlock, branch: State, raw: bytes) -> Outcome:
 
 def _recheck(block: OpenBlock, branch: State, raw: bytes) -> Outcome:
     try:
-        transaction = decode(raw, block.ante.parameters.max_transaction_bytes)
+        transaction = block.ante.known.decode(raw, block.ante.parameters.max_transaction_bytes)
         run_ante(branch, transaction, replace(block.ante, check_signatures=False))
     except Rejection as rejection:
         return Outcome(rejection.reason, rejection.detail, refused=True)

@@ -92,15 +92,17 @@ async def deliver(
         ("grpc.use_local_subchannel_pool", 1),
     )
     async with grpc.aio.secure_channel(target.address, credentials, options) as channel:
-        call = peer_pb2_grpc.PeerServiceStub(channel).Deliver(timeout=WAIT_S)
+
+        async def once() -> AsyncIterator[peer_pb2.Envelope]:
+            yield message
+
+        call = peer_pb2_grpc.PeerServiceStub(channel).Deliver(once(), timeout=WAIT_S)
         try:
-            await call.write(message)
-            await call.done_writing()
             async for _ in call:
                 pass
-        except (grpc.aio.AioRpcError, asyncio.InvalidStateError):
-            pass
-        return await asyncio.wait_for(call.code(), WAIT_S)
+        except grpc.aio.AioRpcError as error:
+            return error.code()
+        return await call.code()
 
 
 async def test_messages_arrive_in_order_with_their_sender() -> None:
@@ -115,7 +117,10 @@ async def test_messages_arrive_in_order_with_their_sender() -> None:
         assert await one.next() == (2, envelope(2))
         assert await three.next() == (2, envelope(2))
         assert two.received.empty()
-        assert one.peers.connections() == {2: True, 3: True}
+        three.peers.send(PartyId(1), envelope(3))
+        assert await one.next() == (3, envelope(3))
+        assert set(one.peers.connections()) == {2, 3}
+        assert one.peers.connections()[PartyId(2)]
 
 
 async def test_strangers_cannot_connect() -> None:

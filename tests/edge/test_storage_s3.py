@@ -8,7 +8,7 @@ from client.storage import StorageClient
 from tests.support.edge_servers import storage_server
 from wire.digests import sha3_256
 
-moto_server = pytest.importorskip("moto.server", reason="moto[server] is the S3 peer of this test")
+import moto.server as moto_server
 
 BODY = bytes(range(256)) * 64
 
