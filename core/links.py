@@ -55,6 +55,7 @@ class Link:
         "_pending_bytes",
         "_retry",
         "_sent",
+        "_stopping",
         "_task",
         "_wake",
         "connected",
@@ -68,6 +69,7 @@ class Link:
         self._pending: deque[peer_pb2.Envelope] = deque()
         self._pending_bytes = 0
         self._sent = 0
+        self._stopping = False
         self._wake = asyncio.Event()
         self._retry = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -80,6 +82,8 @@ class Link:
 
     async def stop(self) -> None:
         """Close the stream; what was not acknowledged is lost here and repaired by the runner."""
+        # A call may turn our cancellation into its own error: the loop also looks at this flag.
+        self._stopping = True
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -100,9 +104,9 @@ class Link:
         return True
 
     async def _run(self) -> None:
-        """Connect for ever."""
+        """Connect until stopped."""
         back_off = _FIRST_BACK_OFF_S
-        while True:
+        while not self._stopping:
             started = asyncio.get_running_loop().time()
             try:
                 await self._stream()
@@ -111,11 +115,14 @@ class Link:
                 log.debug("peer stream ended", peer=self._party.index, reason=code)
             finally:
                 self.connected = False
+            if self._stopping:
+                return
             if asyncio.get_running_loop().time() - started > _LAST_BACK_OFF_S:
                 back_off = _FIRST_BACK_OFF_S
             self._retry.clear()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._retry.wait(), back_off)
+                async with asyncio.timeout(back_off):
+                    await self._retry.wait()
             back_off = min(2 * back_off, _LAST_BACK_OFF_S)
 
     async def _stream(self) -> None:
