@@ -13,7 +13,7 @@ Order of the checks, each with its own `Refusal`:
 7. the id was never accepted with another entry (CONFLICT). An answered id gives its state.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import Final
 
 import tkms_kernel as kernel
@@ -48,11 +48,12 @@ class Permission:
     record: Record
     epoch_record: bytes = field(repr=False)
     party: PartyId
-    _seal: object = field(repr=False)
+    # Not kept, so that `dataclasses.replace` cannot pass it on to a changed copy.
+    seal: InitVar[object]
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, seal: object) -> None:
         """Refuse everybody but this module."""
-        if self._seal is not _SEAL:
+        if seal is not _SEAL:
             raise TypeError("only core.authorize gives permissions")
 
     @property

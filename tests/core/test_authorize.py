@@ -132,6 +132,8 @@ def test_only_authorize_makes_permissions(scene: Scene) -> None:
     with pytest.raises(TypeError):
         Permission(record, b"", PartyId(2), object())
     assert verdict.permission is not None
+    with pytest.raises(ValueError, match="seal"):
+        dataclasses.replace(verdict.permission, record=record)
     with pytest.raises(dataclasses.FrozenInstanceError):
         verdict.permission.record = record  # type: ignore[misc]  # the point
 

@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::element::{point, Element, MAX_PARTIES};
+use super::element::{point, Element};
 use super::prf::{self, Access, KEY_BYTES};
+use super::round::{threshold_allowed, THRESHOLD_RULE};
 pub use super::session::PrssSession;
 use crate::error::{invalid, Result};
 
@@ -67,12 +68,12 @@ fn all_sets(access: Access) -> Vec<u16> {
 }
 
 fn checked_access(n: usize, t: usize) -> Result<Access> {
-    if n > MAX_PARTIES || t == 0 || t >= n.div_ceil(3) {
-        return invalid("PRSS needs 1 <= t, 3t < n <= 15");
+    if !threshold_allowed(n, t) {
+        return invalid(THRESHOLD_RULE);
     }
     match (u8::try_from(n), u8::try_from(t)) {
         (Ok(parties), Ok(threshold)) => Ok(Access { parties, threshold }),
-        _ => invalid("PRSS needs 1 <= t, 3t < n <= 15"),
+        _ => invalid(THRESHOLD_RULE),
     }
 }
 

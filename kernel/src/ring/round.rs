@@ -24,14 +24,23 @@ pub fn binomial(n: usize, k: usize) -> u128 {
     (0..k).fold(1, |product, i| product * (n - i) as u128 / (i + 1) as u128)
 }
 
+/// What [`threshold_allowed`] demands, in words.
+pub const THRESHOLD_RULE: &str = "n <= 15 parties need 1 <= t and 3t < n; one party alone has t = 0";
+
+/// Whether t of n parties may be corrupt: 3t < n with t >= 1, or the centralized flavour n = 1, t = 0.
+#[must_use]
+pub fn threshold_allowed(n: usize, t: usize) -> bool {
+    // 3t < n is written so that no huge t can overflow.
+    n <= MAX_PARTIES && t < n.div_ceil(3) && (t > 0 || n == 1)
+}
+
 /// Whether (n, t) leaves the mask room below the message, and the ring has the points.
 ///
 /// The startup assertion log2(2 C(n,t)) + 1 + statistical + `log_bound` < 122, evaluated in
 /// integers; it keeps one bit of reserve below Delta / 2.
 #[must_use]
 pub fn mask_capacity_ok(n: usize, t: usize, log_bound: u32, statistical: u32) -> bool {
-    // 3 t < n, written so that no huge t can overflow.
-    if n > MAX_PARTIES || t == 0 || t >= n.div_ceil(3) {
+    if !threshold_allowed(n, t) {
         return false;
     }
     match log_bound.checked_add(statistical) {
