@@ -27,7 +27,7 @@ from wire.eip712 import (
     public_decryption_digest,
     user_decryption_digest,
 )
-from wire.fhe import FheType
+from wire.fhe import FheType, plaintext_bytes
 from wire.ids import RequestId
 from wire.payload import PayloadError, SigncryptedShare, parse_payload, wrap_user_key
 from wire.pb.tkms.asc.v1 import asc_pb2
@@ -38,6 +38,7 @@ _RING_BITS: Final = 128
 _ELEMENT_BYTES: Final = 64
 _BLOCKS_AN_ELEMENT: Final = 4
 _MESSAGE_BITS: Final = 2
+_MIN_PACKING: Final = 1
 _MAX_PACKING: Final = 2
 _MAX_PAYLOAD_BYTES: Final = 16 * 1024 * 1024
 _POLL_S: Final = 0.3
@@ -225,6 +226,8 @@ class Combiner:
         needed = max(entry.thresholds.user_decryption, 2 * entry.threshold + 1)
         if len(self._shares) < needed:
             return None
+        if entry.threshold == 0:
+            return UserDecryption(self._plain(self._shares[1]), (1,), ())
         try:
             opened = tkms_kernel.online_open(
                 _RING_BITS,
@@ -264,7 +267,10 @@ class Combiner:
     def _open_share(
         self, share: SigncryptedShare, ciphertext: isc_pb2.Ciphertext, verification_key: bytes
     ) -> bytes:
-        if share.handle != ciphertext.handle or share.packing_factor != _MAX_PACKING:
+        # One party alone (n = 1) sends the plaintext, not a share of it.
+        alone = self._evidence.entry.threshold == 0
+        packing = _MIN_PACKING if alone else _MAX_PACKING
+        if share.handle != ciphertext.handle or share.packing_factor != packing:
             raise VerificationFailed("the payload names another ciphertext or packing")
         data, fhe_type = tkms_kernel.open_signcryption(
             share.signcrypted,
@@ -276,11 +282,29 @@ class Combiner:
         )
         if not fhe_type == share.fhe_type == ciphertext.fhe_type:
             raise VerificationFailed("the share is of another type")
+        if alone:
+            if len(data) != plaintext_bytes(FheType(fhe_type)):
+                raise VerificationFailed("the plaintext has another length than its type")
+            return bytes(data)
         elements = _elements(FheType(fhe_type))
         body = bytes(data)[8:]
         if int.from_bytes(data[:8], "little") != elements or len(body) != elements * _ELEMENT_BYTES:
             raise VerificationFailed("the share has another number of blocks")
         return body
+
+    def _plain(self, joined: bytes) -> tuple[int, ...]:
+        """Plaintexts of the only party, little-endian one after the other."""
+        values: list[int] = []
+        start = 0
+        for ciphertext in self._evidence.entry.ciphertexts:
+            fhe_type = FheType(ciphertext.fhe_type)
+            end = start + plaintext_bytes(fhe_type)
+            value = int.from_bytes(joined[start:end], "little")
+            if value >> fhe_type.bits:
+                raise VerificationFailed("the plaintext does not fit its type")
+            values.append(value)
+            start = end
+        return tuple(values)
 
     def _plaintexts(self, opened: bytes) -> tuple[int, ...]:
         entry = self._evidence.entry

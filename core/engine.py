@@ -19,7 +19,7 @@ from core.publish import Storage
 from core.vault import Vault
 from mpc.public_decryption import ELEMENT_BYTES, Item
 from wire.digests import sha3_256
-from wire.fhe import Format
+from wire.fhe import FheType, Format, plaintext_bytes
 from wire.ids import KeyId
 from wire.pb.tkms.asc.v1 import asc_pb2
 from wire.pb.tkms.isc.v1 import isc_pb2
@@ -31,6 +31,7 @@ UNAVAILABLE = asc_pb2.FAILURE_CODE_CIPHERTEXT_UNAVAILABLE
 UNKNOWN_KEY = asc_pb2.FAILURE_CODE_UNKNOWN_KEY
 
 _WORKERS = 2
+_RING_BITS = 128
 _MASK_SEPARATOR = b"tkms/mask/v1"
 _SERVER_KEY = "server-key"
 
@@ -47,6 +48,21 @@ class PartialDecryption:
         """The share as clients read it: u64 little-endian count and the elements (bincode)."""
         count = len(self.share) // ELEMENT_BYTES
         return count.to_bytes(8, "little") + self.share
+
+    def plaintext(self) -> bytes:
+        """Little-endian plaintext where we are the only party: our share is the whole sharing.
+
+        Raises
+        ------
+        tkms_kernel.KernelError
+            The noise is out of range, or the value does not fit its type.
+        """
+        opened = kernel.online_open(_RING_BITS, 1, 0, 0, [(1, self.share)], [])
+        if opened is None:
+            raise kernel.InternalError("a single share must open")
+        blocks = kernel.round_squashed(opened[0], self.item.blocks, 1, 0)
+        value = kernel.plaintext_from_blocks(blocks, self.item.fhe_type)
+        return value.to_bytes(plaintext_bytes(FheType(self.item.fhe_type)), "little")
 
 
 class Engine:

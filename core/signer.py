@@ -17,8 +17,9 @@ from wire.signing import Secp256k1Signer
 INLINE_LIMIT_BYTES = 4096
 """Default of Parameters.inline_limit: larger payloads travel by digest and go to storage first."""
 
-# Two 2-bit blocks lie in one squashed block.
-_PACKING_FACTOR = 2
+# Two 2-bit blocks lie in one squashed block of a share; a plaintext is packed with nothing.
+_SHARE_PACKING_FACTOR = 2
+_PLAINTEXT_PACKING_FACTOR = 1
 
 
 class ResultSigner:
@@ -63,12 +64,15 @@ class ResultSigner:
     ) -> core_pb2.Result:
         """Shares sealed for the user, signed as UserDecryptResponseVerification, no extra data.
 
+        A single party (n = 1) seals the plaintexts: that is the centralized form of the format.
+
         Raises
         ------
         wire.payload.PayloadError, tkms_kernel.KernelError
-            A user key that is not one.
+            A user key that is not one; noise out of range (n = 1 only).
         """
         entry = permission.entry
+        alone = permission.epoch.threshold == 0
         handles = [ciphertext.handle for ciphertext in entry.ciphertexts]
         link = eip712.linker_digest(entry.domain, entry.user_public_key, handles, entry.user)
         encapsulation_key = payload.unwrap_user_key(entry.user_public_key)
@@ -76,7 +80,7 @@ class ResultSigner:
             payload.SigncryptedShare(
                 share.item.fhe_type,
                 kernel.signcrypt_share(
-                    share.vector,
+                    share.plaintext() if alone else share.vector,
                     share.item.fhe_type,
                     link,
                     entry.user,
@@ -84,7 +88,7 @@ class ResultSigner:
                     self._secret,
                 ),
                 handle,
-                _PACKING_FACTOR,
+                _PLAINTEXT_PACKING_FACTOR if alone else _SHARE_PACKING_FACTOR,
             )
             for share, handle in zip(shares, handles, strict=True)
         )

@@ -39,15 +39,16 @@ pub fn check_parties(parties: &[usize]) -> Result<()> {
 /// for different secrets does not give away their difference.
 ///
 /// # Errors
-/// `InvalidInput` unless 1 <= degree < parties <= 15.
+/// `InvalidInput` unless 1 <= degree < parties <= 15, or one party has the secret itself.
 pub fn share<W: Word>(
     secrets: &[W],
     parties: usize,
     degree: usize,
     seed: &[u8; 32],
 ) -> Result<Vec<Vec<Element<W>>>> {
-    if parties > MAX_PARTIES || degree == 0 || degree >= parties {
-        return invalid("sharing needs 1 <= degree < parties <= 15");
+    // A constant polynomial hides nothing: it is allowed only where nobody else gets a share.
+    if parties > MAX_PARTIES || degree >= parties || (degree == 0 && parties != 1) {
+        return invalid("sharing needs 1 <= degree < parties <= 15, or one party and degree 0");
     }
     let mut randomness = dealer_randomness(secrets, parties, degree, seed);
     let mut coefficients = vec![Element::<W>::zero(); degree];
