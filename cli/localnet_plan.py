@@ -231,13 +231,12 @@ def processes(plan: Plan, engine: Path) -> tuple[ProcessPlan, ...]:
     ]
     for operator in plan.operators:
         everything += _operator_processes(plan, operator, engine)
-    first = plan.operators[0].index
+    # Connectors and coprocessor wait for their node by themselves: they load while the chain starts.
     everything.append(
         ProcessPlan(
             "coprocessor",
             _tkms("coprocessor", plan.home / "coprocessor"),
             "log:ready",
-            after=(f"engine{first}", "storage"),
         )
     )
     return tuple(everything)
@@ -259,7 +258,6 @@ def _operator_processes(plan: Plan, operator: OperatorPlan, engine: Path) -> lis
             f"connector{index}",
             _tkms("connector", folder / "connector"),
             "log:ready",
-            after=(engine_name, core, "storage"),
         ),
     ]
 

@@ -23,6 +23,8 @@ from connector.outbox import Outbox, Sender
 from connector.settings import ConnectorSettings, account, load, storage_token, trusted_hash
 from connector.ticker import Ticker
 
+_RETRY_S = 0.3
+
 _LOG = structlog.get_logger(__name__)
 
 
@@ -81,12 +83,15 @@ async def carry(settings: ConnectorSettings, home: Path) -> None:
 
 async def _wait_for_chain(chain: Chain, settings: ConnectorSettings) -> None:
     """Wait for the node and make sure that it is on our chain."""
+    said = False
     while True:
         try:
             status = await chain.rpc.status()
         except ClientError as error:
-            _LOG.warning("waiting for the node", error=str(error))
-            await asyncio.sleep(1.0)
+            if not said:
+                _LOG.warning("waiting for the node", error=str(error))
+                said = True
+            await asyncio.sleep(_RETRY_S)
             continue
         if status.chain_id != settings.chain_id:
             raise SystemExit(f"the node is on chain {status.chain_id}, not {settings.chain_id}")

@@ -19,6 +19,8 @@ from edge.coprocessor.settings import CoprocessorSettings, account, load
 from edge.coprocessor.shelf import Shelf
 from edge.serving import serve
 
+_RETRY_S = 0.3
+
 _LOG = structlog.get_logger(__name__)
 
 
@@ -49,6 +51,7 @@ async def _run(settings: CoprocessorSettings, home: Path) -> None:
 
 async def _connect(settings: CoprocessorSettings, home: Path) -> Chain:
     pinned = bytes.fromhex(settings.trusted_validators_hash)
+    said = False
     while True:
         try:
             return await Chain.connect(
@@ -58,5 +61,7 @@ async def _connect(settings: CoprocessorSettings, home: Path) -> Chain:
                 chain_id=settings.chain_id,
             )
         except Unreachable as error:
-            _LOG.warning("waiting for the node", error=str(error))
-            await asyncio.sleep(1.0)
+            if not said:
+                _LOG.warning("waiting for the node", error=str(error))
+                said = True
+            await asyncio.sleep(_RETRY_S)
