@@ -68,7 +68,9 @@ async def _answers(running: Network, parameters: str) -> list[Row]:
             ("u64", FheType.EUINT64),
         ):
             samples = await bench.unsquashed(fhe_type)
-            rows.append(quantile_row(f"answer.public_{label}_unsquashed_ms.p50", "ms", samples, 0.5))
+            rows.append(
+                quantile_row(f"answer.public_{label}_unsquashed_ms.p50", "ms", samples, 0.5)
+            )
             handle = await bench.prepared(fhe_type)
             samples = await bench.public(handle, fhe_type)
             rows += [
@@ -113,9 +115,7 @@ class _Bench:
         user = bytes(self._alice.address)
         messages = [
             tx_pb2.Message(
-                set_public=isc_pb2.SetPublic(
-                    application=_APPLICATION, handle=handle, allowed=True
-                )
+                set_public=isc_pb2.SetPublic(application=_APPLICATION, handle=handle, allowed=True)
             ),
             tx_pb2.Message(
                 grant_access=isc_pb2.GrantAccess(

@@ -7,7 +7,7 @@ import base64
 import json
 import os
 import time
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
@@ -133,5 +133,5 @@ async def _worker(
 async def _block(rpc: ChainRpc, height: int) -> tuple[datetime, int]:
     document = await rpc.call("block", {"height": str(height)})
     header = document["block"]["header"]
-    moment = datetime.fromisoformat(header["time"][:26].rstrip("Z") + "+00:00")
+    moment = datetime.fromisoformat(header["time"][:26].rstrip("Z")).replace(tzinfo=UTC)
     return moment, len(document["block"]["data"]["txs"] or [])

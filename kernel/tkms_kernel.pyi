@@ -14,7 +14,6 @@ from typing import Final, TypedDict, final, type_check_only
 #     ├── InvalidInput, VerificationFailed, TooManyErrors, OutOfRange   (input, proofs, peers, values)
 #     └── InternalError                                                 (a defect of the kernel)
 
-
 class KernelError(ValueError):
     """Failure of a kernel operation; the text never holds secret bytes."""
 
@@ -182,7 +181,6 @@ def mask_capacity_ok(parties: int, threshold: int) -> bool:
 # All objects are bytes in tfhe's versioned `safe_serialize` form. Whatever the bytes, a call returns
 # or raises a `KernelError`; it allocates a small multiple of the input at most.
 
-
 USER_SHARE_PACKING_FACTOR: Final[int]
 """2: message blocks of 2 bits in each opened block of `KeyShare.partial_decrypt`, format 2 or 3."""
 MAX_LIST_BITS: Final[int]
@@ -233,7 +231,9 @@ def plaintext_from_blocks(blocks: bytes, fhe_type: int) -> int:
         OutOfRange: a block above 15, or a value too large for the type.
     """
 
-def verify_list(proven_list: bytes, public_key: CompactPublicKey, crs: Crs, metadata: bytes) -> list[int]:
+def verify_list(
+    proven_list: bytes, public_key: CompactPublicKey, crs: Crs, metadata: bytes
+) -> list[int]:
     """Types of the values of a proven list, after its proof was checked.
 
     Raises:
@@ -461,7 +461,6 @@ class ServerKey:
         """
 
 # --- State tree ------------------------------------------------------------------------------------
-
 
 TREE_NODE: Final[int]
 """Read kind 0: a tree node; the key is an encoded node key."""
@@ -721,4 +720,3 @@ def shake256(data: bytes, length: int) -> bytes:
         InvalidInput: the length is too large.
 
     """
-

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator
 
+import moto.server as moto_server
 import pytest
 
 from client.storage import StorageClient
 from tests.support.edge_servers import storage_server
 from wire.digests import sha3_256
-
-import moto.server as moto_server
 
 BODY = bytes(range(256)) * 64
 

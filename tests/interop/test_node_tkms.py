@@ -73,7 +73,7 @@ def secret() -> tuple[kernel.ClientKey, kernel.ServerKey]:
     return key, kernel.ServerKey.load(key.server_key())
 
 
-def responses(  # noqa: PLR0914 - one request, spelled out
+def responses(
     secret: tuple[kernel.ClientKey, kernel.ServerKey],
     user_key: dict[str, str],
     values: list[tuple[FheType, int]],
@@ -121,9 +121,7 @@ def responses(  # noqa: PLR0914 - one request, spelled out
     masks = kernel.PrssKeys.deal(n, threshold, b"\x01" * 32)
     answers = []
     for index, signer in enumerate(signers):
-        permission = Permission(
-            record(entry), epoch.SerializeToString(), PartyId(index + 1), _SEAL
-        )
+        permission = Permission(record(entry), epoch.SerializeToString(), PartyId(index + 1), _SEAL)
         party_key = PartyKey(
             key_id=KeyId(entry.key_id),
             share=shares[index],

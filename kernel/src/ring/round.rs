@@ -25,7 +25,8 @@ pub fn binomial(n: usize, k: usize) -> u128 {
 }
 
 /// What [`threshold_allowed`] demands, in words.
-pub const THRESHOLD_RULE: &str = "n <= 15 parties need 1 <= t and 3t < n; one party alone has t = 0";
+pub const THRESHOLD_RULE: &str =
+    "n <= 15 parties need 1 <= t and 3t < n; one party alone has t = 0";
 
 /// Whether t of n parties may be corrupt: 3t < n with t >= 1, or the centralized flavour n = 1, t = 0.
 #[must_use]
