@@ -59,7 +59,7 @@ def test_wrong_settings_are_refused(tmp_path: Path, text: str, message: str) -> 
 
 def test_a_missing_file_is_a_settings_error(tmp_path: Path) -> None:
     """No file, no core."""
-    with pytest.raises(SettingsError, match="core.toml"):
+    with pytest.raises(SettingsError, match=r"core\.toml"):
         load(tmp_path)
 
 

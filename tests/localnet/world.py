@@ -1,12 +1,12 @@
 """What an attacker of a running local network holds: accounts, sockets, disks and every RPC port."""
 
 import asyncio
-import os
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import grpc
 
@@ -27,7 +27,8 @@ from wire.pb.tkms.isc.v1 import isc_pb2
 from wire.pb.tkms.state.v1 import state_pb2
 from wire.pb.tkms.tx.v1 import tx_pb2
 from wire.signing import Secp256k1Signer
-from wire.tx import build
+
+T = TypeVar("T")
 
 ENOUGH = 10_000_000
 CALL_S = 30.0
@@ -60,9 +61,13 @@ class World:
 
     def signer(self, name: str) -> Secp256k1Signer:
         """An account of the keystore."""
+        return Secp256k1Signer(self.secret(name))
+
+    def secret(self, name: str) -> bytes:
+        """The secret of an account of the keystore."""
         folder = self.home / "accounts"
         passphrase = read_passphrase(folder / LOCALNET_PASSPHRASE)
-        return Keystore(folder).signer(name, passphrase)
+        return Keystore(folder).secret(name, passphrase)
 
     @property
     def delegate(self) -> Secp256k1Signer:
@@ -86,23 +91,6 @@ class World:
         bad = [s for s in states if s["state"] != "ready" or s["restarts"] != 0]
         assert len(states) == 18
         assert bad == []
-
-    def transaction(
-        self,
-        signer: Secp256k1Signer,
-        messages: Sequence[tx_pb2.Message],
-        expires_at_height: int,
-        max_fee: int = ENOUGH,
-    ) -> bytes:
-        """Signed bytes that nobody simulated."""
-        return build(
-            signer,
-            self.chain_id,
-            messages,
-            expires_at_height=expires_at_height,
-            max_fee=max_fee,
-            nonce=os.urandom(16),
-        )
 
     async def good(self, chain: Chain, index: int = 0) -> isc_pb2.Ciphertext:
         """Registration of a prepared value."""
@@ -131,9 +119,7 @@ class World:
         for ciphertext in ciphertexts:
             names = {"application": APPLICATION, "handle": ciphertext.handle}
             permissions.append(message(set_public=isc_pb2.SetPublic(**names, allowed=True)))
-            permissions.append(
-                message(grant_access=isc_pb2.GrantAccess(**names, account=alice))
-            )
+            permissions.append(message(grant_access=isc_pb2.GrantAccess(**names, account=alice)))
         await send(chain, [vouched], self.delegate)
         await send(chain, permissions, self.delegate)
 
@@ -196,28 +182,40 @@ async def send(
 
 async def account(chain: Chain, signer: Secp256k1Signer) -> bank_pb2.Account:
     """Balance and escrow."""
-    return bank_pb2.Account.FromString(await chain.query("/account", bytes(signer.address)))
+    raw = await chain.query("/account", bytes(signer.address))
+    return state_pb2.AccountView.FromString(raw).account
+
+
+async def eventually(probe: Callable[[], Awaitable[T | None]], seconds: float = 30.0) -> T:
+    """Ask the outside world until it has an answer; that answer."""
+    async with asyncio.timeout(seconds):
+        while True:
+            found = await probe()
+            if found:
+                return found
+            await asyncio.sleep(0.1)
 
 
 async def ended(
     chain: Chain, requests: Sequence[bytes], seconds: float = 60.0
 ) -> list[state_pb2.RequestView]:
     """Wait until all requests are closed; their views in order."""
-    async with asyncio.timeout(seconds):
-        while True:
-            views = [
-                state_pb2.RequestView.FromString(await chain.query("/asc/request", request))
-                for request in requests
-            ]
-            if all(view.status.closed_height for view in views):
-                return views
-            await asyncio.sleep(0.3)
+
+    async def views() -> list[state_pb2.RequestView]:
+        found = [
+            state_pb2.RequestView.FromString(await chain.query("/asc/request", request))
+            for request in requests
+        ]
+        return found if all(view.status.closed_height for view in found) else []
+
+    return await eventually(views, seconds)
 
 
-async def blocks(chain: Chain, count: int) -> int:
-    """Wait for so many new blocks; the height then."""
+async def blocks(chain: Chain, count: int) -> None:
+    """Wait for so many new blocks."""
     wanted = await chain.height() + count
-    async with asyncio.timeout(30):
-        while (height := await chain.height()) < wanted:
-            await asyncio.sleep(0.1)
-    return height
+
+    async def reached() -> bool:
+        return await chain.height() >= wanted
+
+    await eventually(reached)
