@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import Final
 
 import structlog
@@ -39,6 +41,8 @@ _BACKOFF_S: Final = 1.0
 _LONGEST_BACKOFF_S: Final = 15.0
 # Tries to find a ciphertext before the core is told that it is missing: about half a minute.
 _BLOB_ATTEMPTS: Final = 6
+# Submissions on their way to the core at the same time: each may carry megabytes of ciphertexts.
+_SIDE_BY_SIDE: Final = 8
 # Headers between the core's trusted one and the newest are doubled up to this number.
 _MOST_HEADERS: Final = 256
 
@@ -144,6 +148,21 @@ class SubmitterParts:
     now: Callable[[], float] = time.time
 
 
+class _Outcome(Enum):
+    """What became of one try."""
+
+    FINISHED = auto()
+    LATER = auto()
+    AWAY = auto()
+
+
+def _proven_at(work: Work) -> tuple[bool, int]:
+    """Order of submission: entries tried before prove everything anew, at the newest height."""
+    if work.attempts:
+        return (True, 0)
+    return (False, core_pb2.SubmitRequest.FromString(work.evidence).entry.height)
+
+
 class Submitter:
     """Hands entries to the core until it has accepted each of them."""
 
@@ -155,27 +174,41 @@ class Submitter:
         self._database = parts.database
         self._evidence = parts.evidence
         self._now = parts.now
+        self._side_by_side = asyncio.Semaphore(_SIDE_BY_SIDE)
 
     async def step(self) -> int:
-        """Hand over what is due, in log order; returns how many entries are off the list."""
+        """Hand over what is due; returns how many entries are off the list.
+
+        What was proven under one header goes to the core side by side, older headers first: a core
+        that has moved on to a newer header takes no proof under an older one that it never saw.
+        """
         finished = 0
-        for work in self._database.pending_work(self._now(), _BATCH):
-            try:
-                state = await self._handle(work)
-            except (CoreUnavailableError, HeightUnavailable) as error:
+        due = self._database.pending_work(self._now(), _BATCH)
+        for _, group in itertools.groupby(sorted(due, key=_proven_at), key=_proven_at):
+            outcomes = await asyncio.gather(*[self._attempt(work) for work in group])
+            finished += outcomes.count(_Outcome.FINISHED)
+            if _Outcome.AWAY in outcomes:
                 # Nothing later would fare better.
-                _LOG.warning("submission waits", sequence=work.sequence, error=str(error))
                 return finished
-            except (ClientError, ConnectorError) as error:
-                _LOG.warning("submission failed", sequence=work.sequence, error=str(error))
-                state = ""
-            if state:
-                self._database.finish_work(work.sequence, state)
-                finished += 1
-            else:
-                wait = min(_BACKOFF_S * 2**work.attempts, _LONGEST_BACKOFF_S)
-                self._database.postpone_work(work.sequence, self._now() + wait)
         return finished
+
+    async def _attempt(self, work: Work) -> _Outcome:
+        """One try of one entry, written to the database."""
+        try:
+            async with self._side_by_side:
+                state = await self._handle(work)
+        except (CoreUnavailableError, HeightUnavailable) as error:
+            _LOG.warning("submission waits", sequence=work.sequence, error=str(error))
+            return _Outcome.AWAY
+        except (ClientError, ConnectorError) as error:
+            _LOG.warning("submission failed", sequence=work.sequence, error=str(error))
+            state = ""
+        if state:
+            self._database.finish_work(work.sequence, state)
+            return _Outcome.FINISHED
+        wait = min(_BACKOFF_S * 2**work.attempts, _LONGEST_BACKOFF_S)
+        self._database.postpone_work(work.sequence, self._now() + wait)
+        return _Outcome.LATER
 
     async def run(self, wake: asyncio.Event, poll_seconds: float) -> None:
         """Submit for ever, woken by the follower and by time."""
