@@ -2,6 +2,7 @@
 
 The lowest party of the epoch makes the key, and so knows it. It happens only where the proven log
 entry says `dealer`, which the chain writes only while its parameter `insecure_dealing` is on.
+Its sealed copy of everybody's shares is erased as soon as all parties have shown a right share.
 """
 
 import asyncio
@@ -20,7 +21,7 @@ from core.publish import Storage
 from core.vault import Vault
 from mpc.dealing import Deal, Dealing, Material
 from wire.digests import sha3_256
-from wire.ids import PartyId, RequestId
+from wire.ids import KeyId, PartyId, RequestId
 from wire.pb.tkms.asc.v1 import asc_pb2
 from wire.pb.tkms.peer.v1 import peer_pb2
 
@@ -71,6 +72,8 @@ class Dealer:
             stored = self._load(permission.request_id)
             if stored is None:
                 deals = await self._make(permission)
+            elif not stored:
+                raise WorkFailed(INTERNAL, "the deals of this request were erased")
             else:
                 deals = {party: deal_from_message(item.deal) for party, item in stored.items()}
         return Dealing(permission.party, dealer, _acceptable(permission), deals)
@@ -97,6 +100,15 @@ class Dealer:
     def stored(self, request_id: RequestId, party: PartyId) -> peer_pb2.Envelope | None:
         """The sealed deal for one party, if we dealt this request. Blocks for the disk."""
         return (self._load(request_id) or {}).get(party)
+
+    def forget(self, key_id: KeyId) -> None:
+        """Erase everybody's shares of a key that nobody needs to be dealt again. Blocks for the disk.
+
+        An empty secret stays: it keeps this party from ever dealing the request a second time.
+        """
+        name = _name(RequestId(key_id.value))
+        if self._vault.has(name) and self._vault.get(name):
+            self._vault.put(name, b"")
 
     def _load(self, request_id: RequestId) -> Mapping[PartyId, peer_pb2.Envelope] | None:
         """The deals of an earlier run of this process: never two keys for one request."""

@@ -23,6 +23,8 @@ from wire.pb.tkms.core.v1 import core_pb2
 _VERSION = b"1"
 _KEPT_HEADERS = 4096
 """Verified app hashes below the trusted height that late proofs may still use."""
+_HIGHEST = 2**63 - 1
+"""SQLite's integers and CometBFT's heights end here; a liar's need not."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value BLOB NOT NULL) STRICT;
@@ -127,6 +129,8 @@ class Journal:
 
     def app_hash(self, height: int) -> bytes | None:
         """App hash of a verified header."""
+        if height > _HIGHEST:
+            return None
         with self._lock:
             row = self._connection.execute(
                 "SELECT app_hash FROM header WHERE height = ?", (height,)

@@ -277,6 +277,9 @@ class Runner:
                 lambda s=sender, p=payload: session.feed(s, p)  # type: ignore[misc]  # defaults bind the loop's values
             )
             await self._carry_out(active, outputs)
+        if session.unanimous:
+            # Everybody holds its share: a dealer's copy of all of them would be one disk to steal.
+            await asyncio.to_thread(self._parts.dealer.forget, permission.key_id)
 
     async def _generate(self, active: _Active) -> None:
         """Deal or be dealt to. Later asks are answered from the sealed deal, see `_repeat`."""

@@ -109,6 +109,11 @@ class PublicDecryption:
         """Whether nothing that a party may still send can change the outputs."""
         return len(self._received) == self._setting.parties
 
+    @property
+    def unanimous(self) -> bool:
+        """Whether every party has sent a share, and all of them fit the opened value."""
+        return self.complete and self._opened and not self._blamed
+
     def start(self) -> Outputs:
         """Send our masked shares to everybody, and open at once when alone."""
         if self._started:

@@ -109,6 +109,7 @@ def test_the_trusted_height_never_falls(journal: Journal) -> None:
     journal.trust(b"five", [(5, b"five")])
     assert journal.trusted() == b"ten"
     assert (journal.app_hash(9), journal.app_hash(11)) == (b"nine", None)
+    assert journal.app_hash(2**64) is None
     journal.trust(b"far", [(10_000, b"far")])
     assert journal.app_hash(9) is None
 

@@ -317,22 +317,24 @@ async def test_swapped_in_storage(world: World) -> None:
     """Other bytes under the same address yield no value; with the right ones back it works again."""
     async with world.chain() as chain:
         alice = world.signer("alice")
-        ciphertext = await world.good(chain, 3)
+        ciphertext = await world.good(chain, 2)
         path = world.blob_path(ciphertext.digest)
         right = path.read_bytes()
-        decoy = await world.good(chain, 4)
-        path.write_bytes(world.blob_path(decoy.digest).read_bytes())
-        before = await account(chain, alice)
-        outcome = await send(chain, [public_request(ciphertext)], alice)
-        (view,) = await ended(chain, [bytes(outcome.request_ids[0])], 200)
-        assert view.status.status in {asc_pb2.STATUS_EXPIRED, asc_pb2.STATUS_FAILED}
-        assert view.status.answered == []
-        unsaid = {asc_pb2.FAILURE_CODE_UNSPECIFIED, asc_pb2.FAILURE_CODE_CIPHERTEXT_UNAVAILABLE}
-        assert view.status.failure in unsaid
-        after = await account(chain, alice)
-        assert (after.balance, after.escrowed) == (before.balance - 1, 0)
-        path.write_bytes(right)
-        await require_value(world, chain, 3)
+        decoy = await world.good(chain, 3)
+        try:
+            path.write_bytes(world.blob_path(decoy.digest).read_bytes())
+            before = await account(chain, alice)
+            outcome = await send(chain, [public_request(ciphertext)], alice)
+            (view,) = await ended(chain, [bytes(outcome.request_ids[0])], 200)
+            assert view.status.status in {asc_pb2.STATUS_EXPIRED, asc_pb2.STATUS_FAILED}
+            assert view.status.answered == []
+            unsaid = {asc_pb2.FAILURE_CODE_UNSPECIFIED, asc_pb2.FAILURE_CODE_CIPHERTEXT_UNAVAILABLE}
+            assert view.status.failure in unsaid
+            after = await account(chain, alice)
+            assert (after.balance, after.escrowed) == (before.balance - 1, 0)
+        finally:
+            path.write_bytes(right)
+        await require_value(world, chain, 2)
     world.require_all_well()
 
 
