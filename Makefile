@@ -20,7 +20,7 @@ sync: .venv/.synced $(COMETBFT) ## environment, kernel, engine
 	$(BIN)/python -m pip install --quiet --require-hashes --cache-dir $(CACHE)/pip -r requirements/dev.txt
 	touch $@
 
-.venv/.synced: .venv/.python pyproject.toml kernel/Cargo.toml kernel/Cargo.lock kernel/tkms_kernel.pyi $(shell find kernel/src -name '*.rs')
+.venv/.synced: .venv/.python pyproject.toml kernel/Cargo.toml kernel/pyproject.toml tools/install.py kernel/Cargo.lock kernel/tkms_kernel.pyi $(shell find kernel/src -name '*.rs')
 	PATH="$(CURDIR)/$(BIN):$$PATH" VIRTUAL_ENV="$(CURDIR)/.venv" $(BIN)/python tools/install.py
 	touch $@
 
