@@ -59,6 +59,7 @@ def up(  # noqa: PLR0913, PLR0917 - one parameter an option
     if life.running(home):
         out.note("it runs already")
         plan = _plan(home)
+        life.resume(plan)
     else:
         plan, made = life.create_or_load(home, wanted)
         out.note(f"{'made' if made else 'found'} {plan.home}")
@@ -217,8 +218,7 @@ def _control(context: click.Context, home: Path, verb: str, names: tuple[str, ..
         life.end(home)
         states = []
     else:
-        if not life.running(home):
-            life.start(plan)
+        life.resume(plan)
         states = _watch(plan, _READY_S, out)
     out.result(
         {"verb": verb, "names": list(names), "processes": states},

@@ -132,6 +132,16 @@ def start(plan: Plan, owner: int | None = None) -> None:
         time.sleep(_POLL_S)
 
 
+def resume(plan: Plan) -> None:
+    """Start the whole network, or what of a running one was stopped."""
+    if not running(plan.home):
+        start(plan)
+        return
+    stopped = [state["name"] for state in ask(plan.home, "status") if state["state"] == "stopped"]
+    if stopped:
+        ask(plan.home, "start", stopped)
+
+
 def wait_ready(
     plan: Plan,
     timeout_s: float,

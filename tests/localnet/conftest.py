@@ -12,11 +12,11 @@ from cli.localnet_topology import Topology
 from tests.localnet.harness import READY_S, Network, processes_of
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def start_network(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Callable[..., Network]]:
-    """Start networks; whatever happens none of their processes, sockets or folders stays."""
+    """Start networks; at the end of a module none of their processes, sockets or folders stays."""
     homes: list[Path] = []
 
     def start(**settings: Any) -> Network:
