@@ -16,7 +16,7 @@ pytestmark = pytest.mark.localnet
 
 # Heights; a block takes about a third of a second.
 DEADLINE_BLOCKS = 60
-REQUESTS = 20
+REQUESTS = 50
 
 
 @pytest.fixture(scope="module")
