@@ -8,6 +8,7 @@ pub mod decode;
 pub mod element;
 pub mod field;
 pub mod locate;
+mod material;
 pub mod pack;
 pub mod prf;
 pub mod prss;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use zeroize::Zeroizing;
 
 use super::element::{point, Element};
+use super::material::Material;
 use super::prf::{self, Access, KEY_BYTES};
 use super::round::{threshold_allowed, THRESHOLD_RULE};
 pub use super::session::PrssSession;
@@ -19,15 +20,6 @@ use crate::error::{invalid, Result};
 const MAGIC: [u8; 5] = *b"TKPR\x01";
 /// Bytes before the keys: magic, n, t, party, number of keys (2 bytes LE).
 const HEADER_BYTES: usize = MAGIC.len() + 5;
-
-/// Keys of one party for all sets that contain it, with the public `f_A(point of the party)`.
-pub(super) struct Material {
-    pub(super) access: Access,
-    pub(super) party: u8,
-    pub(super) sets: Vec<u16>,
-    pub(super) weights: Vec<Element<u128>>,
-    pub(super) keys: Zeroizing<Vec<[u8; KEY_BYTES]>>,
-}
 
 /// One party's PRSS keys.
 #[derive(Clone)]

@@ -9,8 +9,8 @@ use std::sync::{Arc, OnceLock};
 use zeroize::Zeroizing;
 
 use super::element::{Element, Word};
+use super::material::Material;
 use super::prf::{Access, Kind, Stream, BLOCK_BYTES};
-use super::prss::Material;
 use super::round;
 use crate::error::{invalid, KernelError, Result};
 
