@@ -1,4 +1,4 @@
-"""From the request log to the core: every entry once, in order, proven.
+"""From the request log to the core: every entry once, proven, older headers first.
 
 `Follower` reads `asc/log/<sequence>` with a proof, so a lying node cannot move the durable cursor
 over a request. With the entry it proves all that a core wants to see: epoch, key and status, under

@@ -107,7 +107,5 @@ def test_operator(network: Network, tmp_path: Path) -> None:
     ]
     assert ["localnet", "stop", "core3"] in typed
     for arguments in typed:
-        if arguments == ["status"]:
-            continue
         reader.types(arguments)
     reader.types(["localnet", "start"])
