@@ -13,7 +13,6 @@ from cli.localnet_topology import ACCOUNTS, Topology
 from wire.ids import Address
 from wire.signing import Secp256k1Signer
 
-_CERTIFICATE_DAYS = 3650
 # Largest proven list of the stand-in; the reference string must be at least as large.
 _MAX_BITS = 2048
 
@@ -61,39 +60,6 @@ def toml(values: dict[str, object]) -> str:
     plain = [f"{key} = {json.dumps(v)}" for key, v in values.items() if not isinstance(v, dict)]
     tables = [f"\n[{key}]\n{toml(v)}" for key, v in values.items() if isinstance(v, dict)]
     return "\n".join(plain + [table.rstrip("\n") for table in tables]) + "\n"
-
-
-def certificate(name: str) -> tuple[bytes, bytes, bytes]:
-    """Return a new P-256 key (PEM), its self-signed certificate (PEM) and that in DER."""
-    from cryptography import x509  # noqa: PLC0415 - only where a network is made
-    from cryptography.hazmat.primitives import hashes, serialization  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric import ec  # noqa: PLC0415
-
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(hours=1))
-        .not_valid_after(now + dt.timedelta(days=_CERTIFICATE_DAYS))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    encoded_key = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
-    )
-    return (
-        encoded_key,
-        made.public_bytes(serialization.Encoding.PEM),
-        made.public_bytes(serialization.Encoding.DER),
-    )
 
 
 def _folder(path: Path) -> Path:
@@ -161,9 +127,10 @@ def _write_core(
     plan: Plan, operator: OperatorPlan, topology: Topology, root_of_trust: str, core: Path
 ) -> tuple[bytes, bytes]:
     """Write core.toml, the peer certificate and the sealed signing key; return their public side."""
-    from core import settings, vault  # noqa: PLC0415 - only where a network is made
+    from core import certificates, settings, vault  # noqa: PLC0415 - only where a network is made
 
-    key, pem, der = certificate(f"core{operator.index}.{plan.chain_id}.local")
+    key, pem = certificates.generate(f"core{operator.index}.{plan.chain_id}.local")
+    der = certificates.to_der(pem)
     write_private(core / "peer-key.pem", key)
     (core / "peer-certificate.pem").write_bytes(pem)
     fault = topology.faults.get(operator.index)
