@@ -101,6 +101,30 @@ def online_open(
     answered or is a known liar and still nothing is supported.
     """
 
+# --- Verifiable sharing ---------------------------------------------------------------------------------
+#
+# F(X, Y) has degree t in each variable and F(0, 0) is the secret. Party i gets its row F(X, point i) and its
+# column F(point i, Y), t + 1 coefficients from low to high each; its share is its row at 0.
+
+def bivariate_deal(
+    k: int, secrets: bytes, parties: int, threshold: int, seed: bytes
+) -> list[tuple[bytes, bytes]]:
+    """SECRET: share elements as a dealer; rows and columns of each party, party 1 first.
+
+    The 32-byte seed and the secrets determine the polynomials. `InvalidInput` unless t < n <= 15 and there
+    are at most 65,536 secrets.
+    """
+
+def polynomials_at(k: int, coefficients: bytes, length: int, parties: list[int]) -> list[bytes]:
+    """Values of a batch of polynomials of `length` coefficients at each party's point; party 0 is the point 0."""
+
+def extract_random(k: int, vectors: list[tuple[int, bytes]], outputs: int) -> list[bytes]:
+    """Combinations number a = 0.. of the dealers' vectors: sum of point(dealer)^a times vector.
+
+    With as many outputs as honest dealers they are uniform and unknown, whatever the others dealt.
+    `InvalidInput` if a dealer occurs twice, lengths differ or there are more outputs than vectors.
+    """
+
 # --- Pseudorandom sharing without interaction -------------------------------------------------------
 
 @final
@@ -110,6 +134,13 @@ class PrssKeys:
     @staticmethod
     def deal(parties: int, threshold: int, seed: bytes) -> list[PrssKeys]:
         """Keys of all parties from a 32-byte seed; `InvalidInput` unless 1 <= t and 3t < n <= 15."""
+
+    @staticmethod
+    def from_keys(parties: int, threshold: int, party: int, keys: list[bytes]) -> PrssKeys:
+        """Keys (16 bytes) of the sets that contain the party, in lexicographic order of the sets.
+
+        `InvalidInput` for bad (n, t), a wrong number or length of keys, or two equal ones.
+        """
 
     @staticmethod
     def from_bytes(b: bytes) -> PrssKeys:
@@ -147,6 +178,9 @@ class PrssSession:
     def next(self, k: int, start: int, count: int) -> bytes:
         """Shares of degree t of uniform ring elements."""
 
+    def scalars(self, k: int, start: int, count: int) -> bytes:
+        """Shares of degree t of uniform words of Z/2^k."""
+
     def zero(self, k: int, start: int, count: int) -> bytes:
         """Shares of degree at most 2t of zero."""
 
@@ -155,6 +189,96 @@ class PrssSession:
 
         `InvalidInput` if such a mask would reach the message.
         """
+
+# --- Random bits, triples, products, noise ------------------------------------------------------------
+#
+# Each kind works in two steps. `masked_...` gives what a party sends: one element for four values, of
+# degree 2t. It must be opened detecting errors only (`decode_shares` with max_errors 0): correcting
+# could silently give a wrong value. `ring_unpack4` of the opened elements are the opened words, public,
+# k/8 bytes a value; `finish_...` derives our shares (degree t) from them and from the session alone.
+# What is masked starts and ends at multiples of four. A session serves one batch of each kind.
+
+@final
+class Shares:
+    """One party's shares of a vector of scalars over GR(2^k, 4). Opaque; zeroized when dropped."""
+
+    @staticmethod
+    def from_bytes(k: int, data: bytes) -> Shares:
+        """Shares from the elements that `to_bytes` gives."""
+
+    def to_bytes(self) -> bytes:
+        """Secret: the shares as elements."""
+
+    @property
+    def k(self) -> int:
+        """Word size of the ring, 64 or 128."""
+
+    def part(self, start: int, stop: int) -> Shares:
+        """Shares of the values start..stop; `InvalidInput` if there are not so many."""
+
+    @staticmethod
+    def join(parts: Sequence[Shares]) -> Shares:
+        """One vector after the other, of one ring; `InvalidInput` without any."""
+
+    def __len__(self) -> int: ...
+
+def masked_bits(session: PrssSession, k: int, start: int, count: int) -> bytes:
+    """Shares to send of x^2 + x for pseudorandom words x: count / 4 elements."""
+
+def finish_bits(session: PrssSession, k: int, start: int, opened: bytes) -> Shares:
+    """Our shares of the random bits whose words x^2 + x were opened.
+
+    `VerificationFailed` if a word is odd: x^2 + x never is.
+    """
+
+def masked_triples(session: PrssSession, k: int, start: int, count: int) -> bytes:
+    """Shares to send of xy + v for pseudorandom words x, y, v: count / 4 elements."""
+
+def finish_triples(
+    session: PrssSession, k: int, start: int, opened: bytes
+) -> tuple[Shares, Shares, Shares]:
+    """Our shares of x, y and xy of the triples whose words xy + v were opened."""
+
+def masked_products(session: PrssSession, k: int, start: int, left: Shares, right: Shares) -> bytes:
+    """Shares to send of xy + v for shared scalars x, y and pseudorandom words v.
+
+    One number masks one product: repeat a call with the same factors only.
+    """
+
+def masked_neighbours(session: PrssSession, start: int, bits: Shares) -> bytes:
+    """`masked_products` of the `ROUNDING_PAIRS` neighbours among each `ROUNDING_BITS` bits (k = 64)."""
+
+def finish_products(session: PrssSession, k: int, start: int, opened: bytes) -> Shares:
+    """Our shares of the products whose words xy + v were opened."""
+
+def revealed_group(
+    session: PrssSession, k: int, kind: str, number: int, factors: list[int]
+) -> list[bytes]:
+    """SECRET, to settle a dispute: what each own set contributes to group `number` of four values.
+
+    `kind` is "bits", "triples" or "products"; products name the eight bits that are multiplied, first and
+    second factors in turn. The sets are in lexicographic order. What is revealed must never be used.
+    """
+
+def expected_group_share(
+    k: int,
+    access: tuple[int, int, int],
+    kind: str,
+    contributions: list[bytes],
+    squares: bytes,
+) -> bytes:
+    """The element that a party should have sent for a group: `access` is (n, t, party).
+
+    `contributions` has an entry for each set of n - t parties, in lexicographic order; `squares` are the
+    opened words of the bits that products multiply. Entries of sets without the party are not read.
+    """
+
+def tuniform_from_bits(bits: Shares, bound: int) -> Shares:
+    """Our shares of numbers of TUniform(bound) from shares of bits, bound + 2 bits a number.
+
+    Uniform on [-2^bound, 2^bound] but for the ends, which have half the weight. `InvalidInput` unless
+    bound < k - 1 and the number of bits is a multiple of bound + 2.
+    """
 
 def round_squashed(opened: bytes, blocks: int, parties: int, threshold: int) -> bytes:
     """Message of each block, 0..15, one byte each, from opened packed phases (k = 128).
@@ -214,7 +338,7 @@ def squashed_info(ciphertext: bytes, fhe_type: int, format: int) -> tuple[int, i
     """
 
 def squashed_digest(ciphertext: bytes, fhe_type: int, format: int) -> bytes:
-    """SHA3-256 (32 bytes) over the words of a squashed ciphertext.
+    """SHA-256 (32 bytes) over the words of a squashed ciphertext.
 
     The mask of `KeyShare.partial_decrypt` is bound to it: parties that see equal digests give
     shares that fit together. The tag of the ciphertext does not enter.
@@ -229,6 +353,24 @@ def plaintext_from_blocks(blocks: bytes, fhe_type: int) -> int:
     Raises:
         InvalidInput: another number of blocks than the type has, or an unknown type.
         OutOfRange: a block above 15, or a value too large for the type.
+    """
+
+def ordinary_blocks(fhe_type: int) -> int:
+    """Number of blocks of an ordinary ciphertext of a type."""
+
+def ordinary_info(ciphertext: bytes, fhe_type: int) -> tuple[int, bytes]:
+    """Number of blocks of an ordinary ciphertext (format 1), fully validated, and SHA3-256 of its words.
+
+    Raises:
+        InvalidInput: malformed bytes, another type, dimensions of no parameter set, or unclean carries.
+    """
+
+def plaintext_from_ordinary_blocks(blocks: bytes, fhe_type: int) -> int:
+    """Value of rounded ordinary blocks, one byte a block, lowest first.
+
+    Raises:
+        InvalidInput: another number of blocks than the type has, or an unknown type.
+        OutOfRange: a block with a carry or the padding bit, or a value too large for the type.
     """
 
 def verify_list(
@@ -355,6 +497,81 @@ class KeyShare:
                 another party.
         """
 
+ROUNDING_BITS: Final[int]
+"""64: random bits that the rounding of a block takes."""
+ROUNDING_PAIRS: Final[int]
+"""29: prepared products of neighbouring bits that it takes."""
+ROUNDING_TRIPLES: Final[int]
+"""53: triples that it takes."""
+ROUNDING_OPENINGS: Final[int]
+"""7: openings of a rounding; a user decryption leaves the last one out."""
+ORDINARY_PACKING_FACTOR: Final[int]
+"""1: message blocks of 2 bits in each opened block of `Rounding.lifted`."""
+
+class Rounding:
+    """One party's side of the decryption of ordinary ciphertexts (format 1). Opaque, zeroed at its end.
+
+    Each opening: send `message` to everybody, open the shares of all (k = 64, degree t, `online_open`),
+    and hand the opened elements to `advance`; with `last` hand them to `blocks`.
+    """
+
+    def __init__(
+        self,
+        key: KeyShare,
+        ciphertexts: Sequence[tuple[bytes, int]],
+        bits: Shares,
+        pairs: Shares,
+        triples: tuple[Shares, Shares, Shares],
+    ) -> None:
+        """Begin with ciphertexts, each with its type, and exactly the material that their blocks take.
+
+        Material serves ONE list of ciphertexts: with two of them it would give the key away.
+
+        Args:
+            key: our share of the key.
+            ciphertexts: format 1.
+            bits: `ROUNDING_BITS` a block.
+            pairs: `ROUNDING_PAIRS` a block: bit 2j times bit 2j + 1.
+            triples: `ROUNDING_TRIPLES` a block.
+
+        Raises:
+            InvalidInput: malformed ciphertexts or other material.
+        """
+
+    @property
+    def last(self) -> bool:
+        """Whether the next opening is the last."""
+
+    @property
+    def message_bytes(self) -> int:
+        """Length of everybody's message in the current opening."""
+
+    def message(self) -> bytes:
+        """What we send: packed elements of GR(2**64, 4), safe to open."""
+
+    def advance(self, opened: bytes) -> None:
+        """Go on with the opened elements.
+
+        Raises:
+            InvalidInput: another number of elements, or the next opening is the last.
+            VerificationFailed: the padding of the last element is not zero.
+        """
+
+    def blocks(self, opened: bytes) -> list[bytes]:
+        """Messages of the blocks of each ciphertext from the last opening: `plaintext_from_ordinary_blocks`.
+
+        Raises:
+            InvalidInput: it was not the last opening, or another number of elements.
+            VerificationFailed: an opened value is no multiple of 2**59.
+        """
+
+    def lifted(self) -> list[bytes]:
+        """Instead of the last opening: our shares of the messages, for user decryption.
+
+        For each ciphertext packed elements of GR(2**128, 4) in which block value m is m << 123, as those of
+        `KeyShare.partial_decrypt`, but with ``ORDINARY_PACKING_FACTOR``.
+        """
+
 class CompactPublicKey:
     """Public key under which users encrypt lists of values."""
 
@@ -460,6 +677,187 @@ class ServerKey:
             InvalidInput: malformed bytes, unclean carries, or a set without noise squashing.
         """
 
+# --- Resharing of key shares ------------------------------------------------------------------------
+#
+# The old set (n1, t1) holds shares of a key, the new one (n2, t2) gets shares of the same key. A vector
+# has `resharing_length` bytes: the 128-bit elements of a key share, then its 64-bit ones. `info` names
+# the run and is used once.
+
+def resharing_length(parameters: str) -> int:
+    """Bytes of a mask share and of a masked share."""
+
+def resharing_mask_share(prss: PrssKeys, info: bytes, parameters: str, receiver: int) -> bytes:
+    """New party's share of the random mask of old party `receiver` (1..15): SECRET, for it alone."""
+
+def resharing_masked(
+    share: KeyShare, parties: int, threshold: int, masks: list[tuple[int, bytes]]
+) -> tuple[bytes, list[int]]:
+    """Old party's key share plus its mask, from the shares of the mask of n2 - t2 to n2 new parties.
+
+    The sum shows nothing and goes to all new parties. The list names the new parties (ascending) whose
+    mask share was wrong. `InvalidInput` for malformed or too few shares; `TooManyErrors` if more than
+    t2 of them are wrong or missing.
+    """
+
+@final
+class Resharing:
+    """A new party's view of one resharing; its shares are zeroized when it goes."""
+
+    def __new__(
+        cls,
+        prss: PrssKeys,
+        info: bytes,
+        parameters: str,
+        parties: int,
+        threshold: int,
+        masked: list[tuple[int, bytes]],
+    ) -> Resharing:
+        """Take the masked shares of old parties, out of `parties` (n1) with `threshold` (t1).
+
+        `InvalidInput` for malformed shares or parties; `TooManyErrors` if more than t1 are missing.
+        """
+
+    def syndromes(self, coin: bytes) -> tuple[bytes, bytes]:
+        """Our shares (degree t2) of the syndromes of 20 combinations: 128-bit and 64-bit elements.
+
+        The coin must have been unpredictable when the masked shares were fixed. Opened, the vectors
+        show nothing but the errors of the masked shares.
+        """
+
+    def finish(self, wide: bytes, narrow: bytes) -> tuple[KeyShare, list[int]]:
+        """Our new key share, and the old parties (ascending) whose masked share is wrong.
+
+        From the opened syndromes. `TooManyErrors` if more than t1 old parties are missing or wrong.
+        """
+
+# --- Ceremony for the reference string --------------------------------------------------------------
+
+@final
+class CrsCeremony:
+    """Powers of a number that nobody knows, after some contributions; immutable and public.
+
+    BLS12-446: g^(a^i), i in 1..2m without m + 1, and h^(a^i), i in 1..m. Each contributor multiplies a by a
+    secret number. The string is sound if one of the accepted contributors has forgotten its number.
+    """
+
+    @staticmethod
+    def begin(parameters: str, max_bits: int, name: bytes) -> CrsCeremony:
+        """Begin with a = 1, for lists of up to `max_bits` (1..2048) message bits; `name` is used once."""
+
+    @staticmethod
+    def begin_toy(dimension: int, name: bytes) -> CrsCeremony:
+        """Begin with few points, m = 2..64, to try the protocol; `finish` refuses it."""
+
+    @property
+    def dimension(self) -> int:
+        """The number m."""
+
+    @property
+    def contribution_bytes(self) -> int:
+        """Bytes of every contribution."""
+
+    @property
+    def accepted(self) -> list[int]:
+        """Rounds whose contribution was accepted, ascending."""
+
+    def digest(self) -> bytes:
+        """SHA3-256 of name, shape, accepted rounds and points."""
+
+    def contribute(self, round: int, seed: bytes) -> bytes:
+        """Contribution to a round (1..65535) from a SECRET 32-byte seed, to be forgotten afterwards.
+
+        The same seed after the same contributions gives the same bytes.
+        """
+
+    def accept(self, round: int, contribution: bytes) -> CrsCeremony:
+        """Check everything, and go on with the contribution to `round`, the fixed place of its sender.
+
+        `InvalidInput` for another format, parameter set, size, round or length, for a point that is cut
+        off, not reduced or at infinity; `VerificationFailed` for a past round, unchanged points, a missing
+        proof of the factor, a point outside the curve or subgroup, points that are no powers. Every check
+        has a text of its own.
+        """
+
+    def finish(self) -> Crs:
+        """Make the reference string; `VerificationFailed` if nobody contributed, `InvalidInput` for a toy."""
+
+# --- Key generation without a dealer ------------------------------------------------------------------
+
+GENERATION_CHECK_VALUE: Final[int]
+"""Number of 8 bits that the check ciphertext of a generated key holds."""
+
+def generation_plan(
+    parameters: str,
+) -> tuple[
+    int,
+    list[tuple[bool, int, int]],
+    list[tuple[str, int, int, int, int, int, int | None]],
+]:
+    """What a parameter set needs.
+
+    - number of secret batches, which come first
+    - batches: whether it holds triples (else bits), word size k, number of values
+    - chunks: part, word size, body words, products, first batch of bits, the one behind the last,
+      batch of triples (which other chunks use too)
+    """
+
+@final
+class KeyGeneration:
+    """One party's side of a key generation. Opaque; zeroized when dropped.
+
+    A record is what was opened in the run of a batch: its session and the opened words. Everything
+    else follows, so the same records give the same key.
+    """
+
+    def __new__(cls, parameters: str, keys: PrssKeys) -> KeyGeneration:
+        """Begin for the party of the keys."""
+
+    def set_seed(self, seed: bytes) -> None:
+        """Take the opened seed of the public masks, 16 bytes.
+
+        One seed for one set of records, ever: two seeds with the same noise would show the keys.
+        """
+
+    def set_keys(self, bits: list[tuple[PrssSession, bytes]]) -> None:
+        """Derive our shares of the secret keys from the records of the secret batches."""
+
+    def factors(self, chunk: int, triples: PrssSession) -> bytes:
+        """What we send to open the factors of a chunk's products: packed elements of degree t.
+
+        `triples` is the session of the chunk's batch of triples. `InvalidInput` without products.
+        """
+
+    def bodies(
+        self,
+        chunk: int,
+        bits: list[tuple[PrssSession, bytes]],
+        triples: tuple[PrssSession, bytes] | None = None,
+        factors: bytes | None = None,
+    ) -> bytes:
+        """What we send to open the bodies of a chunk, packed, of degree t.
+
+        `bits` are the records of its batches of bits; for a chunk with products `triples` is the
+        record of its triples and `factors` the opened words.
+        """
+
+    def accept(self, chunk: int, bodies: bytes) -> None:
+        """Take the opened words of a chunk's bodies."""
+
+    def accepted(self, chunk: int) -> bool:
+        """Whether the bodies of a chunk are there."""
+
+    def compact_public_key(self) -> bytes:
+        """As `ClientKey.compact_public_key`; `InvalidInput` before all chunks are there."""
+
+    def server_key(self) -> bytes:
+        """As `ClientKey.server_key`; `InvalidInput` before all chunks are there."""
+
+    def check_ciphertext(self) -> bytes:
+        """Encryption (type 2, format 1) of GENERATION_CHECK_VALUE under the generated key."""
+
+    def key_share(self) -> KeyShare:
+        """Our share of the keys that decryption needs."""
+
 # --- State tree ------------------------------------------------------------------------------------
 
 TREE_NODE: Final[int]
@@ -511,6 +909,13 @@ def tree_build(
     Raises:
         InvalidInput: as for ``tree_update``.
 
+    """
+
+def recover_addresses(items: Sequence[tuple[bytes, bytes]]) -> list[bytes | None]:
+    """Recover who signed each (32-byte digest, 65-byte secp256k1 signature): 20-byte Ethereum addresses.
+
+    ``None`` where a length, s above half the group order, v outside {0, 1, 27, 28} or the point itself
+    rule out every signer. Runs on all cores.
     """
 
 def tree_root(read: Callable[[int, bytes], bytes | None], version: int) -> bytes:

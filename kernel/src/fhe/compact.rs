@@ -24,7 +24,7 @@ pub const MAX_LIST_VALUES: usize = 256;
 pub const MAX_METADATA: usize = 4096;
 
 /// Bits that one packed block of a list holds: two message blocks.
-const PACKED_BITS: usize = 4;
+pub(crate) const PACKED_BITS: usize = 4;
 
 /// Public key for compact lists.
 pub struct CompactPublicKey {
@@ -168,6 +168,11 @@ impl Crs {
         let crs = CompactPkeCrs::from_config(parameters.config(), max_bits)
             .map_err(|_| KernelError::Internal("the reference string was not made".into()))?;
         Ok(Self { parameters, crs })
+    }
+
+    /// The string that a ceremony made for a parameter set.
+    pub(crate) fn of(parameters: ParameterSet, crs: CompactPkeCrs) -> Self {
+        Self { parameters, crs }
     }
 
     /// Read a reference string; the parameter set is the first whose public key it fits.

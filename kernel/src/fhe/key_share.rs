@@ -24,10 +24,10 @@ const HEADER: usize = MAGIC.len() + 2 + 4;
 
 /// Shares of one party. Zeroed on drop; no `Debug`, no `Clone`.
 pub struct KeyShare {
-    parameters: ParameterSet,
-    parties: usize,
-    threshold: usize,
-    party: usize,
+    pub(super) parameters: ParameterSet,
+    pub(super) parties: usize,
+    pub(super) threshold: usize,
+    pub(super) party: usize,
     /// Shares of the words of the keys, in the order of the LWE mask.
     pub(super) squashed: Vec<Element<u128>>,
     pub(super) compressed: Vec<Element<u128>>,
@@ -80,7 +80,7 @@ fn split<W: crate::ring::element::Word>(
     shamir::share(secrets, parties, threshold, &seed)
 }
 
-fn check_access(parties: usize, threshold: usize) -> Result<()> {
+pub(super) fn check_access(parties: usize, threshold: usize) -> Result<()> {
     if !mask_capacity_ok(parties, threshold, NOISE_BOUND_LOG, STATISTICAL) {
         return invalid("the number of parties and the threshold do not fit");
     }
@@ -88,6 +88,40 @@ fn check_access(parties: usize, threshold: usize) -> Result<()> {
 }
 
 impl KeyShare {
+    /// Share of keys that nobody dealt: shares of the words of the three keys, in the order of the
+    /// LWE masks. `access` is n, t and the party.
+    ///
+    /// # Errors
+    /// `InvalidInput` if the parties do not fit or a key has another length than in the set.
+    pub fn from_parts(
+        parameters: ParameterSet,
+        access: (usize, usize, usize),
+        squashed: Vec<Element<u128>>,
+        compressed: Vec<Element<u128>>,
+        big: Vec<Element<u64>>,
+    ) -> Result<Self> {
+        let (parties, threshold, party) = access;
+        // Made first, so that the shares are wiped in any case.
+        let share = Self {
+            parameters,
+            parties,
+            threshold,
+            party,
+            squashed,
+            compressed,
+            big,
+        };
+        check_access(parties, threshold)?;
+        let lengths = (share.squashed.len(), share.compressed.len());
+        let fits = lengths == dimensions(parameters)
+            && share.big.len() == parameters.big_dimension()
+            && (1..=parties).contains(&party);
+        if !fits {
+            return invalid("key share: parts of wrong lengths");
+        }
+        Ok(share)
+    }
+
     /// The parameter set of the key.
     #[must_use]
     pub fn parameters(&self) -> ParameterSet {
@@ -181,7 +215,7 @@ impl KeyShare {
     }
 }
 
-fn dimensions(parameters: ParameterSet) -> (usize, usize) {
+pub(super) fn dimensions(parameters: ParameterSet) -> (usize, usize) {
     parameters.squashing().map_or((0, 0), |shape| {
         (shape.dimension(), shape.compressed_dimension())
     })

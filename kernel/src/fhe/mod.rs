@@ -9,7 +9,10 @@
 //! compact      compact public key, common reference string, proven lists
 //! evaluate     the server key: expand, compute, squash
 //! squashed     reading a squashed ciphertext down to LWE words
+//! toeplitz     some coefficients of a product of polynomials, with fewer products of words
 //! key_share    Shamir shares of the secret keys
+//! ordinary     threshold decryption of ordinary ciphertexts by rounding, their plaintext
+//! resharing    a key share for another set of parties, or a fresh one for the same
 //! partial      a party's masked partial decryption, and the plaintext of opened blocks
 //! ```
 //!
@@ -22,7 +25,10 @@ pub mod compact;
 pub mod evaluate;
 pub mod key_share;
 pub mod keys;
+pub mod ordinary;
 pub mod parameters;
 pub mod partial;
+pub mod resharing;
 pub mod squashed;
+mod toeplitz;
 pub mod value;

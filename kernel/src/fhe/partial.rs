@@ -56,22 +56,8 @@ impl KeyShare {
             SquashedKey::Squashed => &self.squashed,
             SquashedKey::Compressed => &self.compressed,
         };
-        if key.len() != squashed.dimension() {
-            return Err(KernelError::Internal("key share of another length".into()));
-        }
-        let mut phases = Vec::with_capacity(squashed.blocks());
-        squashed.for_each_block(|mask, body| {
-            phases.push(Element::scalar(body) - inner_product(mask, key));
-        });
-        Ok(phases)
+        squashed.phases(key)
     }
-}
-
-fn inner_product(mask: &[u128], key: &[Element<u128>]) -> Element<u128> {
-    let pairs = mask.iter().zip(key);
-    pairs.fold(Element::zero(), |sum, (word, share)| {
-        sum + share.scale(*word)
-    })
 }
 
 /// Plaintext of rounded blocks: value = sum of m_j 16^j, checked against the width of the type.

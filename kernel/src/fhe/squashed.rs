@@ -3,7 +3,7 @@
 //! tfhe's types are built for trusted bytes: extraction asserts and indexes. Every length, modulus
 //! and count is therefore compared with the parameter set before anything is computed.
 
-use sha3::{Digest, Sha3_256};
+use sha2::{Digest, Sha256};
 use tfhe::core_crypto::prelude::compressed_modulus_switched_glwe_ciphertext::CompressedModulusSwitchedGlweCiphertext;
 use tfhe::core_crypto::prelude::LweCiphertextCount;
 use tfhe::integer::ciphertext::DataKind;
@@ -12,17 +12,23 @@ use tfhe::shortint::{CarryModulus, MessageModulus};
 use tfhe::{
     CompressedSquashedNoiseCiphertextList, SquashedNoiseFheBool, SquashedNoiseFheUint, Tag,
 };
+use zeroize::Zeroize;
 
 use super::codec::{load, malformed, Fields, MAX_SQUASHED};
 use super::parameters::{ParameterSet, Squashing};
+use super::toeplitz;
 use super::value::{FheType, Format};
-use crate::error::{invalid, Result};
+use crate::error::{invalid, KernelError, Result};
+use crate::ring::element::Element;
 
 /// Message blocks of 2 bits in one squashed block: the packing factor of user decryption answers.
 pub const MESSAGE_BLOCKS: usize = 2;
 
 /// Bits of a stored word of format 2: the whole 128-bit word, nothing is rounded away.
 const WORD_BITS: usize = 128;
+
+/// Words hashed at a time.
+const HASHED_WORDS: usize = 256;
 
 /// Which of the two 128-bit secret keys a ciphertext is under.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -216,7 +222,8 @@ impl Squashed {
         self.blocks
     }
 
-    /// SHA3-256 over kind, counts and every word of mask and bodies.
+    /// SHA-256 over kind, counts and every word of mask and bodies: a megabyte for a large value, and what
+    /// processors hash fastest.
     ///
     /// The tag and tfhe's book-keeping are left out: they change neither the shares nor the result,
     /// and equal words must give equal masks.
@@ -226,13 +233,19 @@ impl Squashed {
             SquashedKey::Compressed => 2u8,
             SquashedKey::Squashed => 3u8,
         };
-        let mut hash = Sha3_256::new_with_prefix(b"tkms/squashed-words/v1");
+        let mut hash = Sha256::new_with_prefix(b"tkms/squashed-words/v2");
         hash.update([kind]);
         hash.update((self.dimension as u64).to_le_bytes());
         hash.update((self.blocks as u64).to_le_bytes());
+        let mut buffer = [0u8; HASHED_WORDS * size_of::<u128>()];
         let mut absorb = |words: &[u128]| {
-            let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-            hash.update(&bytes);
+            for part in words.chunks(HASHED_WORDS) {
+                let bytes = &mut buffer[..size_of_val(part)];
+                for (target, word) in bytes.chunks_exact_mut(size_of::<u128>()).zip(part) {
+                    target.copy_from_slice(&word.to_le_bytes());
+                }
+                hash.update(bytes);
+            }
         };
         match &self.words {
             Words::Blocks(blocks) => blocks.iter().for_each(|block| absorb(block)),
@@ -241,36 +254,75 @@ impl Squashed {
         hash.finalize().into()
     }
 
-    /// Hand mask and body of every block to `visit`, in order.
-    pub fn for_each_block(&self, mut visit: impl FnMut(&[u128], u128)) {
-        match &self.words {
-            Words::Blocks(blocks) => {
-                for block in blocks {
-                    visit(&block[..self.dimension], block[self.dimension]);
-                }
-            }
+    /// Inner product of a block's mask with shares of the key, and its body, for every block in order.
+    ///
+    /// # Errors
+    /// `Internal` if the key has another dimension.
+    pub fn phases(&self, key: &[Element<u128>]) -> Result<Vec<Element<u128>>> {
+        if key.len() != self.dimension {
+            return Err(KernelError::Internal("key share of another length".into()));
+        }
+        Ok(match &self.words {
+            Words::Blocks(blocks) => blocks
+                .iter()
+                .map(|block| {
+                    let (mask, body) = block.split_at(self.dimension);
+                    let body = body.first().copied().unwrap_or_default();
+                    Element::scalar(body) - inner_product(mask.iter(), key)
+                })
+                .collect(),
             Words::Packed { words, size } => {
                 let (polynomials, bodies) = words.split_at(self.dimension);
-                let mut mask = vec![0; self.dimension];
-                for (index, body) in bodies.iter().enumerate() {
-                    extract_mask(polynomials, *size, index, &mut mask);
-                    visit(&mask, *body);
-                }
+                let products = coefficients(polynomials, key, *size, self.blocks);
+                let pairs = bodies.iter().zip(products);
+                pairs
+                    .map(|(body, product)| Element::scalar(*body) - product)
+                    .collect()
             }
-        }
+        })
     }
 }
 
-/// Mask of coefficient `index` of a GLWE mod X^size + 1: every polynomial reversed around the
-/// coefficient, with the sign of the wrap (sample extraction of the TFHE paper).
-fn extract_mask(polynomials: &[u128], size: usize, index: usize, mask: &mut [u128]) {
-    for (source, target) in polynomials.chunks(size).zip(mask.chunks_mut(size)) {
-        for (j, word) in target.iter_mut().enumerate() {
-            *word = if j <= index {
-                source[index - j]
-            } else {
-                source[size + index - j].wrapping_neg()
-            };
-        }
+/// Sum of word times share.
+fn inner_product<'a>(mask: impl Iterator<Item = &'a u128>, key: &[Element<u128>]) -> Element<u128> {
+    mask.zip(key).fold(Element::zero(), |sum, (word, share)| {
+        sum + share.scale(*word)
+    })
+}
+
+/// The lowest `count` coefficients of the sum of products of polynomials mod X^size + 1.
+fn coefficients(
+    polynomials: &[u128],
+    key: &[Element<u128>],
+    size: usize,
+    count: usize,
+) -> Vec<Element<u128>> {
+    let pairs = || polynomials.chunks_exact(size).zip(key.chunks_exact(size));
+    // Squares are worth it from half a square on; rows that nobody asked for are dropped.
+    let rows = count.next_multiple_of(toeplitz::SIDE);
+    if 2 * count < toeplitz::SIDE || rows > size || !size.is_multiple_of(toeplitz::SIDE) {
+        let indexes = 0..count;
+        return indexes
+            .map(|index| {
+                pairs().fold(Element::zero(), |sum, (mask, key)| {
+                    sum + coefficient(mask, key, index)
+                })
+            })
+            .collect();
     }
+    let mut sums = vec![Element::zero(); rows];
+    for (mask, key) in pairs() {
+        toeplitz::add_product(mask, key, &mut sums);
+    }
+    sums[count..].iter_mut().zeroize();
+    sums.truncate(count);
+    sums
+}
+
+/// Coefficient `index` of a product mod X^size + 1: the mask polynomial is read backwards from the
+/// coefficient, with the sign of the wrap (sample extraction of the TFHE paper).
+fn coefficient(mask: &[u128], key: &[Element<u128>], index: usize) -> Element<u128> {
+    let (below, above) = key.split_at(index + 1);
+    inner_product(mask[..=index].iter().rev(), below)
+        - inner_product(mask[index + 1..].iter().rev(), above)
 }

@@ -14,7 +14,7 @@ use crate::ring::decode::{self, Decoded, Shares};
 use crate::ring::element::{
     elements_from_bytes, elements_to_bytes, words_from_bytes, words_to_bytes, Element, Word,
 };
-use crate::ring::{pack, prss, round, shamir};
+use crate::ring::{pack, round, shamir};
 
 /// Evaluate an expression with `$word` bound to the word type of k.
 macro_rules! with_word {
@@ -33,9 +33,11 @@ macro_rules! with_word {
     };
 }
 
+pub(crate) use with_word;
+
 type Opened<'py> = (Bound<'py, PyBytes>, Vec<usize>);
 
-fn seed_of(seed: &[u8]) -> Result<&[u8; 32]> {
+pub(crate) fn seed_of(seed: &[u8]) -> Result<&[u8; 32]> {
     seed.try_into()
         .or_else(|_| invalid("the seed must have 32 bytes"))
 }
@@ -201,125 +203,6 @@ fn lagrange_at_zero(py: Python<'_>, k: u32, parties: Vec<usize>) -> PyResult<Bou
     Ok(PyBytes::new(py, &bytes))
 }
 
-/// One party's PRSS keys; opaque, zeroized when dropped.
-#[pyclass(frozen, module = "tkms_kernel")]
-pub struct PrssKeys {
-    /// The pure object, for the other modules of the kernel.
-    pub inner: prss::PrssKeys,
-}
-
-#[pymethods]
-impl PrssKeys {
-    /// Deal the keys of all parties from a 32-byte seed.
-    #[staticmethod]
-    fn deal(py: Python<'_>, parties: usize, threshold: usize, seed: &[u8]) -> PyResult<Vec<Self>> {
-        let keys = guarded(py, || {
-            prss::PrssKeys::generate_all(parties, threshold, seed_of(seed)?)
-        })?;
-        Ok(keys.into_iter().map(|inner| Self { inner }).collect())
-    }
-
-    /// Read what `to_bytes` wrote.
-    #[staticmethod]
-    fn from_bytes(py: Python<'_>, b: &[u8]) -> PyResult<Self> {
-        let inner = guarded(py, || prss::PrssKeys::from_bytes(b))?;
-        Ok(Self { inner })
-    }
-
-    /// Export the keys for the vault.
-    fn to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        let bytes = guarded(py, || Ok(self.inner.to_bytes()))?;
-        Ok(PyBytes::new(py, &bytes))
-    }
-
-    /// Number of parties n.
-    #[getter]
-    fn parties(&self) -> usize {
-        self.inner.parties()
-    }
-
-    /// Threshold t.
-    #[getter]
-    fn threshold(&self) -> usize {
-        self.inner.threshold()
-    }
-
-    /// Number of the party that holds these keys.
-    #[getter]
-    fn party(&self) -> usize {
-        self.inner.party()
-    }
-
-    /// Session bound to `info`.
-    fn session(&self, py: Python<'_>, info: &[u8]) -> PyResult<PrssSession> {
-        let inner = guarded(py, || Ok(self.inner.session(info)))?;
-        Ok(PrssSession { inner })
-    }
-
-    fn __repr__(&self) -> String {
-        format!("{:?}", self.inner)
-    }
-}
-
-/// Pseudorandom sharings of one session.
-#[pyclass(frozen, module = "tkms_kernel")]
-pub struct PrssSession {
-    inner: prss::PrssSession,
-}
-
-#[pymethods]
-impl PrssSession {
-    /// Shares of uniform ring values.
-    fn next<'py>(
-        &self,
-        py: Python<'py>,
-        k: u32,
-        start: u64,
-        count: usize,
-    ) -> PyResult<Bound<'py, PyBytes>> {
-        let bytes = guarded(
-            py,
-            || with_word!(k, W => Ok(elements_to_bytes(&self.inner.next::<W>(start, count)?))),
-        )?;
-        Ok(PyBytes::new(py, &bytes))
-    }
-
-    /// Shares of degree 2t of zero.
-    fn zero<'py>(
-        &self,
-        py: Python<'py>,
-        k: u32,
-        start: u64,
-        count: usize,
-    ) -> PyResult<Bound<'py, PyBytes>> {
-        let bytes = guarded(
-            py,
-            || with_word!(k, W => Ok(elements_to_bytes(&self.inner.zero::<W>(start, count)?))),
-        )?;
-        Ok(PyBytes::new(py, &bytes))
-    }
-
-    /// Shares of noise masks.
-    fn mask<'py>(
-        &self,
-        py: Python<'py>,
-        start: u64,
-        count: usize,
-        log_bound: u32,
-        statistical: u32,
-    ) -> PyResult<Bound<'py, PyBytes>> {
-        let bytes = guarded(py, || {
-            let masks = self.inner.mask(start, count, log_bound, statistical)?;
-            Ok(elements_to_bytes(&masks))
-        })?;
-        Ok(PyBytes::new(py, &bytes))
-    }
-
-    fn __repr__(&self) -> String {
-        format!("{:?}", self.inner)
-    }
-}
-
 fn columns_of<W: Word>(shares: &[(usize, PyBackedBytes)]) -> Result<Vec<(usize, Vec<Element<W>>)>> {
     shares
         .iter()
@@ -413,8 +296,6 @@ fn mask_capacity_ok(py: Python<'_>, parties: usize, threshold: usize) -> PyResul
 /// # Errors
 /// Only if the interpreter cannot add a name.
 pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
-    module.add_class::<PrssKeys>()?;
-    module.add_class::<PrssSession>()?;
     module.add_function(wrap_pyfunction!(ring_add, module)?)?;
     module.add_function(wrap_pyfunction!(ring_sub, module)?)?;
     module.add_function(wrap_pyfunction!(ring_mul, module)?)?;

@@ -1,6 +1,7 @@
 //! Python face of `crate::fhe`: functions and public objects; the secret ones are in `tfhe::secret`.
 
-mod secret;
+mod rounding;
+pub mod secret;
 
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyInt};
@@ -47,7 +48,7 @@ fn squashed_info(
     })
 }
 
-/// SHA3-256 over the words of a squashed ciphertext: what the mask of its shares is bound to.
+/// SHA-256 over the words of a squashed ciphertext: what the mask of its shares is bound to.
 #[pyfunction]
 fn squashed_digest<'py>(
     py: Python<'py>,
@@ -140,7 +141,8 @@ impl CompactPublicKey {
 /// Common reference string of the proofs.
 #[pyclass(frozen, module = "tkms_kernel")]
 pub struct Crs {
-    inner: compact::Crs,
+    /// The pure object, for the other modules of the kernel.
+    pub inner: compact::Crs,
 }
 
 #[pymethods]
@@ -298,5 +300,6 @@ pub fn register(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<KeyShare>()?;
     module.add_class::<CompactPublicKey>()?;
     module.add_class::<Crs>()?;
-    module.add_class::<ServerKey>()
+    module.add_class::<ServerKey>()?;
+    rounding::register(module)
 }

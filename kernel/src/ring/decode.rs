@@ -28,15 +28,15 @@ pub type Shares<W> = [(usize, Vec<Element<W>>)];
 type Columns<'a, W> = Vec<(usize, &'a [Element<W>])>;
 
 /// Parity check and reconstruction from a fixed list of parties.
-struct Code<W> {
+pub(super) struct Code<W> {
     dimension: usize,
     /// Row r predicts the share of party `dimension + r` of the list from the first `dimension`.
-    parity: Vec<Vec<Element<W>>>,
+    pub(super) parity: Vec<Vec<Element<W>>>,
     secret: Vec<Element<W>>,
 }
 
 impl<W: Word> Code<W> {
-    fn new(parties: &[usize], dimension: usize) -> Result<Self> {
+    pub(super) fn new(parties: &[usize], dimension: usize) -> Result<Self> {
         let (base, rest) = parties.split_at(dimension);
         Ok(Self {
             dimension,
@@ -60,7 +60,7 @@ impl<W: Word> Code<W> {
     }
 }
 
-fn inner_product<W: Word>(row: &[Element<W>], word: &[Element<W>]) -> Element<W> {
+pub(super) fn inner_product<W: Word>(row: &[Element<W>], word: &[Element<W>]) -> Element<W> {
     row.iter()
         .zip(word)
         .fold(Element::zero(), |sum, (left, right)| sum + *left * *right)

@@ -88,9 +88,12 @@ macro_rules! impl_word {
             }
             #[inline]
             fn from_le_slice(bytes: &[u8]) -> Self {
+                // The usual case first: a copy of fixed length is a single load.
+                if let Some(exact) = bytes.first_chunk() {
+                    return <$word>::from_le_bytes(*exact);
+                }
                 let mut word = [0u8; std::mem::size_of::<$word>()];
-                let length = bytes.len().min(word.len());
-                word[..length].copy_from_slice(&bytes[..length]);
+                word[..bytes.len()].copy_from_slice(bytes);
                 <$word>::from_le_bytes(word)
             }
             #[inline]
@@ -195,6 +198,27 @@ impl<W: Word> Element<W> {
         Self(std::array::from_fn(|i| self.0[i].wrapping_mul(word)))
     }
 
+    /// Product with itself: ten products instead of sixteen.
+    #[inline]
+    #[must_use]
+    pub fn square(self) -> Self {
+        let [a0, a1, a2, a3] = self.0;
+        let twice = |left: W, right: W| {
+            let product = left.wrapping_mul(right);
+            product.wrapping_add(product)
+        };
+        let (c1, c3) = (twice(a0, a1), twice(a0, a3).wrapping_add(twice(a1, a2)));
+        let c2 = twice(a0, a2).wrapping_add(a1.wrapping_mul(a1));
+        let c4 = twice(a1, a3).wrapping_add(a2.wrapping_mul(a2));
+        let (c5, c6) = (twice(a2, a3), a3.wrapping_mul(a3));
+        Self([
+            a0.wrapping_mul(a0).wrapping_sub(c4),
+            c1.wrapping_sub(c4).wrapping_sub(c5),
+            c2.wrapping_sub(c5).wrapping_sub(c6),
+            c3.wrapping_sub(c6),
+        ])
+    }
+
     /// Product with X.
     #[inline]
     #[must_use]
@@ -264,6 +288,7 @@ impl<W: Word> Element<W> {
     }
 
     /// Element of `Self::BYTES` little-endian bytes; shorter input is padded with zeros.
+    #[inline]
     #[must_use]
     pub fn from_le_slice(bytes: &[u8]) -> Self {
         let mut words = [W::ZERO; DEGREE];
@@ -365,6 +390,14 @@ mod tests {
         for party in 0..=MAX_PARTIES {
             assert_eq!(element.times_point(party), element * point(party));
         }
+    }
+
+    #[test]
+    fn the_square_is_the_product_with_itself() {
+        let element = Element([3u64, 1 << 63, 17, u64::MAX]);
+        assert_eq!(element.square(), element * element);
+        let wide = signed([-5, 1 << 100, 7, i128::MIN + 3]);
+        assert_eq!(wide.square(), wide * wide);
     }
 
     #[test]

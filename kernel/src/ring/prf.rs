@@ -33,7 +33,24 @@ pub enum Kind {
     Przs,
     /// Bounded integers that mask noise.
     Mask,
+    /// Uniform words of Z/2^k.
+    Scalar,
+    /// Words whose squares random bits come from.
+    Bit,
+    /// Zero sharings that mask the openings of random bits.
+    BitZero,
+    /// Words of triples.
+    Triple,
+    /// Zero sharings that mask the openings of triples.
+    TripleZero,
+    /// Words that mask products.
+    Product,
+    /// Zero sharings that mask the openings of products.
+    ProductZero,
 }
+
+/// Number of purposes.
+pub const KINDS: usize = 10;
 
 impl Kind {
     fn label(self) -> &'static [u8; 4] {
@@ -41,6 +58,13 @@ impl Kind {
             Self::Prss => b"PRSS",
             Self::Przs => b"PRZS",
             Self::Mask => b"MASK",
+            Self::Scalar => b"SCAL",
+            Self::Bit => b"BITX",
+            Self::BitZero => b"BITZ",
+            Self::Triple => b"TRIX",
+            Self::TripleZero => b"TRIZ",
+            Self::Product => b"PROX",
+            Self::ProductZero => b"PROZ",
         }
     }
 }
@@ -121,12 +145,12 @@ impl Stream {
     pub fn fill(&self, start: u64, per_counter: u32, target: &mut [u8]) {
         let mut counter = start;
         let mut index = 0u32;
+        let mut blocks = [Block::default(); LANES];
         for chunk in target.chunks_mut(LANES * BLOCK_BYTES) {
-            let mut blocks = [Block::default(); LANES];
             let used = chunk.len().div_ceil(BLOCK_BYTES);
             for block in &mut blocks[..used] {
-                block[..8].copy_from_slice(&counter.to_le_bytes());
-                block[8..12].copy_from_slice(&index.to_le_bytes());
+                let input = u128::from(counter) | u128::from(index) << 64;
+                *block = Block::from(input.to_le_bytes());
                 index += 1;
                 if index == per_counter {
                     index = 0;
@@ -134,8 +158,13 @@ impl Stream {
                 }
             }
             self.cipher.encrypt_blocks(&mut blocks[..used]);
-            for (bytes, block) in chunk.chunks_mut(BLOCK_BYTES).zip(&blocks) {
-                bytes.copy_from_slice(&block[..bytes.len()]);
+            let mut whole = chunk.chunks_exact_mut(BLOCK_BYTES);
+            for (bytes, block) in whole.by_ref().zip(&blocks) {
+                bytes.copy_from_slice(block);
+            }
+            let rest = whole.into_remainder();
+            if !rest.is_empty() {
+                rest.copy_from_slice(&blocks[used - 1][..rest.len()]);
             }
         }
     }

@@ -39,7 +39,7 @@ impl fmt::Debug for PrssKeys {
 }
 
 /// All sets of n - t of n parties in lexicographic order; bit i stands for party i + 1.
-fn all_sets(access: Access) -> Vec<u16> {
+pub(super) fn all_sets(access: Access) -> Vec<u16> {
     let (n, size) = (
         usize::from(access.parties),
         usize::from(access.parties - access.threshold),
@@ -59,7 +59,7 @@ fn all_sets(access: Access) -> Vec<u16> {
     }
 }
 
-fn checked_access(n: usize, t: usize) -> Result<Access> {
+pub(super) fn checked_access(n: usize, t: usize) -> Result<Access> {
     if !threshold_allowed(n, t) {
         return invalid(THRESHOLD_RULE);
     }
@@ -69,12 +69,12 @@ fn checked_access(n: usize, t: usize) -> Result<Access> {
     }
 }
 
-fn contains(set: u16, party: u8) -> bool {
+pub(super) fn contains(set: u16, party: u8) -> bool {
     (set >> (party - 1)) & 1 == 1
 }
 
 /// `f_A(point of party)`: product over j outside A of (1 - point(party) / point(j)).
-fn set_weight(access: Access, set: u16, party: u8) -> Result<Element<u128>> {
+pub(super) fn set_weight(access: Access, set: u16, party: u8) -> Result<Element<u128>> {
     let own = point::<u128>(usize::from(party));
     let mut weight = Element::one();
     for other in (1..=access.parties).filter(|&other| !contains(set, other)) {

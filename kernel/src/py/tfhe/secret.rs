@@ -8,7 +8,7 @@ use crate::fhe::parameters::ParameterSet;
 use crate::fhe::value::{FheType, Format};
 use crate::fhe::{key_share, keys};
 use crate::py::error::guarded;
-use crate::py::ring::PrssKeys;
+use crate::py::prss::PrssKeys;
 
 /// All secret keys of one key set; the repr shows the parameter set only.
 #[pyclass(frozen, module = "tkms_kernel")]
@@ -85,7 +85,15 @@ impl ClientKey {
 /// One party's shares of the secret keys; the repr shows public numbers only.
 #[pyclass(frozen, module = "tkms_kernel")]
 pub struct KeyShare {
-    inner: key_share::KeyShare,
+    /// The pure object, for the other modules of the kernel.
+    pub inner: key_share::KeyShare,
+}
+
+impl KeyShare {
+    /// The object of a share made in another module.
+    pub fn new(inner: key_share::KeyShare) -> Self {
+        Self { inner }
+    }
 }
 
 #[pymethods]
