@@ -21,6 +21,7 @@ from dataclasses import dataclass
 import tkms_kernel as kernel
 
 from mpc.errors import UsageError
+from mpc.exchange import Setting
 from mpc.session import (
     Abort,
     AbortReason,
@@ -57,15 +58,6 @@ class Item:
     def size(self) -> int:
         """Bytes of one party's masked share."""
         return -(-self.blocks // BLOCKS_IN_ELEMENT) * ELEMENT_BYTES
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """Who takes part: n parties numbered from 1, threshold t, our own number."""
-
-    parties: int
-    threshold: int
-    party: PartyId
 
 
 class PublicDecryption:

@@ -28,6 +28,7 @@ class AbortReason(Enum):
     NOISE_OUT_OF_RANGE = "noise-out-of-range"
     PLAINTEXT_OUT_OF_RANGE = "plaintext-out-of-range"
     MALFORMED_DEAL = "malformed-deal"
+    DIFFERENT_CIPHERTEXTS = "different-ciphertexts"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ import pytest
 import tkms_kernel as kernel
 
 from mpc.errors import UsageError
-from mpc.public_decryption import Item, PublicDecryption, Setting
+from mpc.exchange import Setting
+from mpc.public_decryption import Item, PublicDecryption
 from mpc.session import (
     Abort,
     AbortReason,

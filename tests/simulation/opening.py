@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 import tkms_kernel as kernel
 
-from mpc.public_decryption import Item, PublicDecryption, Setting
+from mpc.exchange import Setting
+from mpc.public_decryption import Item, PublicDecryption
 from mpc.session import Abort, Blame, Done, MaskedShare, MaskedShares, Send
 from wire.digests import sha3_256
 from wire.ids import PartyId
