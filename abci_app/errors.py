@@ -25,3 +25,15 @@ class ProtocolError(NodeError):
 
 class ResponseError(NodeError):
     """An answer of our own breaks the contract with the engine: a bug, the process must stop."""
+
+
+class GrammarError(NodeError):
+    """The engine called in an order that its contract excludes."""
+
+
+class LogError(NodeError):
+    """A file is not a record of calls."""
+
+
+class HaltError(NodeError):
+    """The height at which the operator wants this node to stop is reached."""

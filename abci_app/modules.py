@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from typing import Final
 
+from abci_app.replay import MODULE as REPLAY
+from asc.changes import CHANGES as ASC_CHANGES
 from asc.module import MODULE as ASC
+from isc.changes import CHANGES as ISC_CHANGES
 from isc.module import MODULE as ISC
 from ledger.bank.module import MODULE as BANK
-from ledger.config.module import MODULE as CONFIG
+from ledger.clock.module import MODULE as CLOCK
+from ledger.config.module import config_module
 from ledger.module import Handler, Module, Query
 from wire.tx import MESSAGE_KINDS
 
-# Config first: its changes are in force for everything else in the block.
-MODULES: Final[tuple[Module, ...]] = (CONFIG, BANK, ISC, ASC)
+CONFIG: Final = config_module([*ISC_CHANGES, *ASC_CHANGES])
+
+# Config first: its changes are in force for everything else in the block. The clock after it: its limit is one of
+# them, and everything else may ask for the time.
+MODULES: Final[tuple[Module, ...]] = (CONFIG, CLOCK, REPLAY, BANK, ISC, ASC)
 
 
 def handlers(modules: tuple[Module, ...]) -> dict[str, Handler]:

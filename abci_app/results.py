@@ -31,6 +31,8 @@ def result_message(outcome: Outcome) -> abci_pb2.ExecTxResult:
         code=outcome.code,
         data=outcome.data,
         log=outcome.log,
+        gas_wanted=outcome.gas,
+        gas_used=outcome.gas,
         events=[event_message(event) for event in outcome.events],
         codespace=CODESPACE if outcome.reason is not None else "",
     )
@@ -42,5 +44,6 @@ def check_message(outcome: Outcome) -> abci_pb2.ResponseCheckTx:
         code=outcome.code,
         data=outcome.data,
         log=outcome.log,
+        gas_wanted=outcome.gas,
         codespace=CODESPACE if outcome.reason is not None else "",
     )

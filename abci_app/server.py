@@ -8,8 +8,10 @@ ends the process; the engine then ends too and both start again from what is com
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from threading import Lock, Thread
 from typing import Final
@@ -18,28 +20,41 @@ import structlog
 from google.protobuf.message import DecodeError
 
 from abci_app.app import Application
-from abci_app.errors import FramingError, NodeError, ResponseError
-from abci_app.framing import MAX_MESSAGE_BYTES, Deframer, frame
-from abci_app.proposal import proposal_bytes
+from abci_app.contract import check_response
+from abci_app.errors import FramingError, NodeError
+from abci_app.faults import Faults
+from abci_app.framing import Deframer, frame
+from abci_app.grammar import Watch
 from wire.pb.tkms.comet.v1 import abci_pb2
 
 _LOG: Final = structlog.get_logger(__name__)
 _RECEIVE_BYTES: Final = 1 << 16
-_APP_HASH_BYTES: Final = 32
-# A block method ends in less; who waits longer waits for a bug.
-_STOP_SECONDS: Final = 30
+# A block method ends in less. Who takes longer to read an answer is cut off.
+_STOP_SECONDS: Final = 10
 
 
 class Server:
     """Listens, and answers with an application."""
 
     def __init__(
-        self, path: Path, application: Application, on_fatal: Callable[[Exception], None]
+        self,
+        path: Path,
+        application: Application,
+        on_fatal: Callable[[Exception], None],
+        *,
+        watch: Watch | None = None,
+        faults: Faults | None = None,
     ) -> None:
-        """Serve on a unix socket at `path`, which only its owner may open."""
+        """Serve on a unix socket at `path`, which only its owner may open.
+
+        `watch` sees every call before it is executed; `faults` are for tests.
+        """
         self._path = path
         self._application = application
         self._on_fatal = on_fatal
+        self._watch = watch
+        self._faults = faults or Faults()
+        self._numbers = count(1)
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._connections: dict[socket.socket, Thread] = {}
         self._lock = Lock()
@@ -67,8 +82,13 @@ class Server:
         for connection in connections:
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RD)
-        for thread in connections.values():
-            thread.join(_STOP_SECONDS)
+        deadline = time.monotonic() + _STOP_SECONDS
+        for connection, thread in connections.items():
+            thread.join(max(0, deadline - time.monotonic()))
+            if thread.is_alive():
+                # It does not read its answer.
+                with suppress(OSError):
+                    connection.shutdown(socket.SHUT_RDWR)
         self._path.unlink(missing_ok=True)
 
     def _remove_stale_socket(self) -> None:
@@ -95,41 +115,60 @@ class Server:
                     connection.close()
                     return
                 self._connections[connection] = thread
-            thread.start()
+                # Before `stop` can see it: a thread that has not begun cannot be waited for.
+                thread.start()
 
     def _serve(self, connection: socket.socket) -> None:
+        number = next(self._numbers)
         try:
-            self._exchange(connection)
+            self._exchange(connection, number)
         except _StopServingError as stop:
             self._on_fatal(stop.error)
         except (FramingError, DecodeError, OSError) as error:
             _LOG.warning("connection dropped", error=str(error))
         finally:
+            if self._watch is not None:
+                self._watch.closed(number)
             with self._lock:
                 self._connections.pop(connection, None)
             connection.close()
 
-    def _exchange(self, connection: socket.socket) -> None:
+    def _exchange(self, connection: socket.socket, number: int) -> None:
         deframer = Deframer()
         while data := connection.recv(_RECEIVE_BYTES):
             answers = bytearray()
-            for raw in deframer.feed(data):
-                answers += frame(self._answer(raw))
+            committed = False
+            requests = [abci_pb2.Request.FromString(raw) for raw in deframer.feed(data)]
+            try:
+                self._application.foresee(requests)
+            except Exception as error:
+                raise _StopServingError(error) from error
+            for request in requests:
+                kind, answer = self._answer(request, number)
+                answers += frame(answer)
+                committed |= kind == "commit"
             # Everything that is complete has been answered, so a Flush needs no more than this.
             if answers:
                 connection.sendall(answers)
+            if committed:
+                self._faults.at("after-response")
 
-    def _answer(self, raw: bytes) -> bytes:
-        request = abci_pb2.Request.FromString(raw)
-        if request.WhichOneof("value") is None:
+    def _answer(self, request: abci_pb2.Request, number: int) -> tuple[str, bytes]:
+        kind = request.WhichOneof("value")
+        if kind is None:
             raise FramingError("a request of no known kind: does the engine speak ABCI 2.0?")
         try:
+            if self._watch is not None:
+                height = getattr(getattr(request, kind), "height", 0)
+                self._watch.call(number, kind, height)
+            if kind == "finalize_block":
+                self._faults.block(request.finalize_block.height)
             response = self._application.handle(request)
             check_response(request, response)
         except Exception as error:
             # Also what looks like a broken connection: the database raises OSError too.
             raise _StopServingError(error) from error
-        return response.SerializeToString()
+        return kind, response.SerializeToString()
 
 
 class _StopServingError(Exception):
@@ -138,48 +177,3 @@ class _StopServingError(Exception):
     def __init__(self, error: Exception) -> None:
         super().__init__(str(error))
         self.error = error
-
-
-def check_response(request: abci_pb2.Request, response: abci_pb2.Response) -> None:
-    """Raise ResponseError where the engine would stop working at this answer."""
-    kind = request.WhichOneof("value")
-    if response.WhichOneof("value") != kind:
-        raise ResponseError(f"the answer to {kind} is of another kind")
-    if response.ByteSize() > MAX_MESSAGE_BYTES:
-        raise ResponseError(f"the answer to {kind} is too large")
-    check = _CHECKS.get(kind)
-    if check is not None and not check(request, response):
-        raise ResponseError(f"the answer to {kind} breaks its contract")
-
-
-def _finalize_is_complete(request: abci_pb2.Request, response: abci_pb2.Response) -> bool:
-    asked, given = request.finalize_block, response.finalize_block
-    complete = len(given.tx_results) == len(asked.txs)
-    return complete and len(given.app_hash) == _APP_HASH_BYTES
-
-
-def _proposal_fits(request: abci_pb2.Request, response: abci_pb2.Response) -> bool:
-    used = sum(proposal_bytes(raw) for raw in response.prepare_proposal.txs)
-    return used <= request.prepare_proposal.max_tx_bytes
-
-
-_CHECKS: Final[dict[str | None, Callable[[abci_pb2.Request, abci_pb2.Response], bool]]] = {
-    "init_chain": lambda _, given: len(given.init_chain.app_hash) == _APP_HASH_BYTES,
-    "prepare_proposal": _proposal_fits,
-    "process_proposal": lambda _, given: (
-        given.process_proposal.status
-        in (abci_pb2.PROPOSAL_STATUS_ACCEPT, abci_pb2.PROPOSAL_STATUS_REJECT)
-    ),
-    "verify_vote_extension": lambda _, given: (
-        given.verify_vote_extension.status
-        in (abci_pb2.VERIFY_STATUS_ACCEPT, abci_pb2.VERIFY_STATUS_REJECT)
-    ),
-    "finalize_block": _finalize_is_complete,
-    "commit": lambda _, given: given.commit.retain_height >= 0,
-    "offer_snapshot": lambda _, given: (
-        given.offer_snapshot.result != abci_pb2.OFFER_SNAPSHOT_RESULT_UNKNOWN
-    ),
-    "apply_snapshot_chunk": lambda _, given: (
-        given.apply_snapshot_chunk.result != abci_pb2.APPLY_SNAPSHOT_CHUNK_RESULT_UNKNOWN
-    ),
-}

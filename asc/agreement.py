@@ -49,6 +49,13 @@ def needed(entry: asc_pb2.LogEntry) -> int:
     return entry.thresholds.generation
 
 
+def may_decide(entry: asc_pb2.LogEntry, answers: int) -> bool:
+    """Whether that many answers can decide at all; spares reading them while they cannot."""
+    equal = needed(entry)
+    # By agreement, by failure reports, by too few parties left for any answer.
+    return answers >= min(equal, entry.threshold + 1, entry.parties - equal + 1)
+
+
 def decide(entry: asc_pb2.LogEntry, answers: Sequence[asc_pb2.Answer]) -> Decision:
     """Decide from all answers so far, at most one a party, ordered by party."""
     groups: dict[bytes, list[int]] = {}

@@ -1,59 +1,74 @@
 """Messages of the parties: answers, failure reports and accusations.
 
-Only the account of a party of the pinned epoch is heard, once a party. The same answer again
-changes nothing, so that a connector may send again whenever it is in doubt; another answer is
-recorded as a conflict: evidence without effect.
+Only the account of a party of the pinned epoch is heard, once a party. The same answer again, or a
+first one after the request closed, changes nothing and is no error, so that a connector may send
+again whenever it is in doubt and a batch never fails for being late. Another answer is recorded as a
+conflict: without effect on the request, and evidence against the party where it signed both.
 """
 
 from __future__ import annotations
 
-from asc import life
+from typing import Final
+
+from asc import evidence, life
 from asc import state as asc_state
-from asc.results import answer_identity, check_result, failure_identity
+from asc.results import answer_identity, carries_payload, check_result, failure_identity
 from ledger.config import state as config
 from ledger.context import Context
-from ledger.errors import InvariantError
 from ledger.state import State
+from wire.answers import answering_epoch_id
 from wire.events import event
 from wire.pb.tkms.asc.v1 import asc_pb2
 from wire.pb.tkms.config.v1 import config_pb2
 from wire.reasons import Reason, Rejection
 
+# The others are the chain's own.
+_REPORTABLE: Final = (
+    asc_pb2.FAILURE_CODE_CIPHERTEXT_UNAVAILABLE,
+    asc_pb2.FAILURE_CODE_CIPHERTEXT_MALFORMED,
+    asc_pb2.FAILURE_CODE_NOISE_OUT_OF_RANGE,
+    asc_pb2.FAILURE_CODE_UNKNOWN_KEY,
+    asc_pb2.FAILURE_CODE_INTERNAL,
+    asc_pb2.FAILURE_CODE_PROTOCOL,
+)
+
 
 def fulfil(state: State, message: asc_pb2.Fulfil, context: Context) -> None:
     """Record one party's signed answer."""
-    entry, status = _require_request(state, message.request_id)
-    party = _require_party(state, entry, message.party, context)
+    entry, status = require_request(state, message.request_id)
+    party = require_party(state, entry, message.party, context)
     previous = asc_state.answer(state, entry.request_id, party.index)
     if previous is None and status.closed_height:
-        raise Rejection(Reason.ALREADY_CLOSED, message.request_id.hex())
+        return
+    if previous is not None and previous.fulfil == message:
+        return
     checked = check_result(entry, party, message, config.parameters(state).inline_limit)
-    answer = asc_pb2.Answer(
-        party=party.index,
-        height=context.height,
-        fulfil=message,
-        canonical_digest=checked.canonical,
-    )
     if previous is None:
+        answer = asc_pb2.Answer(
+            party=party.index,
+            height=context.height,
+            fulfil=message,
+            canonical_digest=checked.canonical,
+        )
         _record(state, context, entry, status, answer)
-    else:
-        _repeat(state, context, status, previous, checked.identity)
+    elif _contradicts(state, context, status, previous, checked.identity):
+        evidence.record(state, context.height, entry, party, previous, message)
 
 
 def report_failure(state: State, message: asc_pb2.ReportFailure, context: Context) -> None:
     """Record that a party cannot answer."""
-    entry, status = _require_request(state, message.request_id)
-    party = _require_party(state, entry, message.party, context)
-    if not message.code or message.code not in asc_pb2.FailureCode.values():
+    entry, status = require_request(state, message.request_id)
+    party = require_party(state, entry, message.party, context)
+    if message.code not in _REPORTABLE:
         raise Rejection(Reason.BAD_RESULT, f"failure code {int(message.code)} is not known")
     previous = asc_state.answer(state, entry.request_id, party.index)
     if previous is None and status.closed_height:
-        raise Rejection(Reason.ALREADY_CLOSED, message.request_id.hex())
+        return
     if previous is None:
         answer = asc_pb2.Answer(party=party.index, height=context.height, failure=message.code)
         _record(state, context, entry, status, answer)
     else:
-        _repeat(state, context, status, previous, failure_identity(message.code))
+        _contradicts(state, context, status, previous, failure_identity(message.code))
 
 
 def accuse(state: State, message: asc_pb2.Accuse, context: Context) -> None:
@@ -61,8 +76,8 @@ def accuse(state: State, message: asc_pb2.Accuse, context: Context) -> None:
 
     Accepted after the request closed too: wrong shares are often named after the answer is out.
     """
-    entry, status = _require_request(state, message.request_id)
-    accuser = _require_party(state, entry, message.party, context)
+    entry, status = require_request(state, message.request_id)
+    accuser = require_party(state, entry, message.party, context)
     accused = sorted(set(message.accused))
     if not accused or len(accused) != len(message.accused):
         raise Rejection(Reason.BAD_ACCUSATION, "nobody, or somebody twice")
@@ -85,31 +100,31 @@ def accuse(state: State, message: asc_pb2.Accuse, context: Context) -> None:
             event(
                 "party_accused",
                 request_id=entry.request_id,
-                epoch_id=entry.epoch_id,
+                epoch_id=answering_epoch_id(entry),
                 party=index,
                 accusers=entry.threshold + 1,
             )
         )
 
 
-def _require_request(
+def require_request(
     state: State, request_id: bytes
 ) -> tuple[asc_pb2.LogEntry, asc_pb2.RequestStatus]:
+    """Entry and status of a request; Rejection(UNKNOWN_REQUEST)."""
     status = asc_state.status(state, request_id)
     if status is None:
         raise Rejection(Reason.UNKNOWN_REQUEST, request_id.hex())
-    entry = asc_state.log_entry(state, status.sequence)
-    if entry is None:
-        raise InvariantError(f"request {request_id.hex()} has a status but no log entry")
-    return entry, status
+    return asc_state.require_log_entry(state, status.sequence), status
 
 
-def _require_party(
+def require_party(
     state: State, entry: asc_pb2.LogEntry, index: int, context: Context
 ) -> config_pb2.Party:
-    for party in life.pinned_epoch(state, entry).parties:
-        if party.index == index and party.account == context.sender.value:
-            return party
+    """The party that a message is from, in the epoch whose parties answer; Rejection(NOT_PARTY)."""
+    parties = life.answering_epoch(state, entry).parties
+    # Parties are listed by index from 1.
+    if 1 <= index <= len(parties) and parties[index - 1].account == context.sender.value:
+        return parties[index - 1]
     raise Rejection(Reason.NOT_PARTY, f"{context.sender} is not party {index}")
 
 
@@ -130,25 +145,25 @@ def _record(
             failure=asc_pb2.FailureCode.Name(answer.failure),
         )
     )
+    if carries_payload(answer):
+        status.carries_payload = True
     life.advance(state, context.height, entry, status, answer)
 
 
-def _repeat(
+def _contradicts(
     state: State,
     context: Context,
     status: asc_pb2.RequestStatus,
     previous: asc_pb2.Answer,
     identity: bytes,
-) -> None:
-    """A party answers again: no-op, conflict, or refusal where there is nothing to record."""
+) -> bool:
+    """Record that a party answered again and differently; False where nothing is new."""
     if answer_identity(previous) == identity:
-        return
-    if status.closed_height:
-        raise Rejection(Reason.ALREADY_CLOSED, status.request_id.hex())
+        return False
     for conflict in status.conflicts:
         if conflict.party == previous.party:
             if conflict.canonical_digest == identity:
-                return
+                return False
             # One conflict a party is evidence enough; more would only grow the state.
             raise Rejection(Reason.RESULT_CONFLICT, f"party {previous.party} again")
     status.conflicts.add(party=previous.party, canonical_digest=identity, height=context.height)
@@ -161,3 +176,4 @@ def _repeat(
             digest=identity,
         )
     )
+    return True

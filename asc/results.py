@@ -5,15 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from wire.answers import destruction_statement, signed_digest
 from wire.digests import keccak256, sha3_256
-from wire.eip712 import (
-    crs_digest,
-    decode_plaintexts,
-    keygen_digest,
-    linker_digest,
-    public_decryption_digest,
-    user_decryption_digest,
-)
+from wire.eip712 import decode_plaintexts, linker_digest
 from wire.ids import Digest32
 from wire.payload import PayloadError, UserPayload, parse_payload
 from wire.pb.tkms.asc.v1 import asc_pb2
@@ -27,9 +21,21 @@ _RESULTS: Final = {
     asc_pb2.REQUEST_KIND_CRS_GENERATION: "generation",
     asc_pb2.REQUEST_KIND_PUBLIC_DECRYPTION: "public_decryption",
     asc_pb2.REQUEST_KIND_USER_DECRYPTION: "user_decryption",
+    asc_pb2.REQUEST_KIND_PREPROCESSING: "generation",
+    asc_pb2.REQUEST_KIND_EPOCH_CHANGE: "generation",
+    asc_pb2.REQUEST_KIND_KEY_DESTRUCTION: "generation",
 }
-_KEY_MATERIALS: Final = ["public-key", "server-key"]
-_CRS_MATERIALS: Final = ["crs"]
+# Kinds of the materials of a generation, sorted. Those of a dealt key may lack the check ciphertext.
+_MATERIALS: Final = {
+    asc_pb2.REQUEST_KIND_KEY_GENERATION: ["check", "public-key", "server-key"],
+    asc_pb2.REQUEST_KIND_CRS_GENERATION: ["crs"],
+    asc_pb2.REQUEST_KIND_PREPROCESSING: ["preprocessing"],
+    asc_pb2.REQUEST_KIND_EPOCH_CHANGE: ["resharing"],
+    asc_pb2.REQUEST_KIND_KEY_DESTRUCTION: ["destruction"],
+}
+_DEALT_KEY_MATERIALS: Final = ["public-key", "server-key"]
+# Nothing of these is stored: the digest is all there is.
+_NOT_STORED: Final = ("preprocessing", "resharing", "destruction")
 # 2048 plaintext bits are 1024 blocks of at most 64 bytes a share; signcryption adds about 1 KiB
 # a ciphertext.
 _MAX_USER_PAYLOAD_BYTES: Final = 1 << 20
@@ -41,11 +47,12 @@ class CheckedResult:
     """Digests of a result that passed all checks.
 
     `canonical` is what equal answers share; `identity` tells whether two answers of one party are
-    the same.
+    the same; `signed` is what its signature is over.
     """
 
     canonical: bytes
     identity: bytes
+    signed: bytes
 
 
 def check_result(
@@ -63,18 +70,19 @@ def check_result(
     if kind != _RESULTS[entry.kind]:
         raise Rejection(Reason.KIND_MISMATCH, f"{kind} for {asc_pb2.RequestKind.Name(entry.kind)}")
     if kind == "public_decryption":
-        signed = _public_digest(entry, fulfil.public_decryption)
-        checked = CheckedResult(signed, signed)
+        _check_plaintexts(entry, fulfil.public_decryption)
+        signed = canonical = identity = signed_digest(entry, fulfil)
     elif kind == "user_decryption":
-        signed = _user_digest(entry, party, fulfil.user_decryption, inline_limit)
-        link = _link(entry)
-        checked = CheckedResult(sha3_256(link), fulfil.user_decryption.payload_digest)
+        _check_user(entry, party, fulfil.user_decryption, inline_limit)
+        signed = signed_digest(entry, fulfil)
+        canonical = sha3_256(_link(entry))
+        identity = fulfil.user_decryption.payload_digest
     else:
-        signed = _generation_digest(entry, fulfil.generation)
-        canonical = _with_sizes(signed, fulfil.generation)
-        checked = CheckedResult(canonical, canonical)
+        _check_generation(entry, fulfil.generation)
+        signed = signed_digest(entry, fulfil)
+        canonical = identity = _with_sizes(signed, fulfil.generation)
     _require_signature(party, signed, fulfil.signature)
-    return checked
+    return CheckedResult(canonical, identity, signed)
 
 
 def answer_identity(answer: asc_pb2.Answer) -> bytes:
@@ -84,6 +92,21 @@ def answer_identity(answer: asc_pb2.Answer) -> bytes:
     if answer.fulfil.WhichOneof("result") == "user_decryption":
         return answer.fulfil.user_decryption.payload_digest
     return answer.canonical_digest
+
+
+def carries_payload(answer: asc_pb2.Answer) -> bool:
+    """Whether the answer holds what is dropped after the retention window."""
+    result = answer.fulfil
+    return bool(result.public_decryption.decrypted_result or result.user_decryption.payload)
+
+
+def drop_payload(answer: asc_pb2.Answer) -> None:
+    """Drop what is large; digests and the signature stay, so a kept copy can still be checked."""
+    kind = answer.fulfil.WhichOneof("result")
+    if kind == "public_decryption":
+        answer.fulfil.public_decryption.ClearField("decrypted_result")
+    elif kind == "user_decryption":
+        answer.fulfil.user_decryption.ClearField("payload")
 
 
 def failure_identity(code: int) -> bytes:
@@ -99,21 +122,20 @@ def _link(entry: asc_pb2.LogEntry) -> bytes:
     return linker_digest(entry.domain, entry.user_public_key, _handles(entry), entry.user)
 
 
-def _public_digest(entry: asc_pb2.LogEntry, result: asc_pb2.PublicDecryptionResult) -> bytes:
+def _check_plaintexts(entry: asc_pb2.LogEntry, result: asc_pb2.PublicDecryptionResult) -> None:
     types = [ciphertext.fhe_type for ciphertext in entry.ciphertexts]
     try:
         decode_plaintexts(result.decrypted_result, types)
     except ValueError as error:
         raise Rejection(Reason.BAD_RESULT, str(error)) from None
-    return public_decryption_digest(entry.domain, _handles(entry), result.decrypted_result)
 
 
-def _user_digest(
+def _check_user(
     entry: asc_pb2.LogEntry,
     party: config_pb2.Party,
     result: asc_pb2.UserDecryptionResult,
     inline_limit: int,
-) -> bytes:
+) -> None:
     if (
         len(result.payload_digest) != Digest32.LENGTH
         or len(result.payload_keccak) != Digest32.LENGTH
@@ -123,9 +145,6 @@ def _user_digest(
         raise Rejection(Reason.BAD_RESULT, f"{result.payload_size} bytes of payload")
     if result.payload:
         _check_inline(entry, party, result, inline_limit)
-    return user_decryption_digest(
-        entry.domain, entry.user_public_key, _handles(entry), result.payload_keccak
-    )
 
 
 def _check_inline(
@@ -161,18 +180,23 @@ def _check_payload(entry: asc_pb2.LogEntry, party: config_pb2.Party, payload: Us
             raise Rejection(Reason.BAD_RESULT, f"the payload's {name} is not the expected one")
 
 
-def _generation_digest(entry: asc_pb2.LogEntry, result: asc_pb2.GenerationResult) -> bytes:
-    is_key = entry.kind == asc_pb2.REQUEST_KIND_KEY_GENERATION
+def _check_generation(entry: asc_pb2.LogEntry, result: asc_pb2.GenerationResult) -> None:
     kinds = sorted(material.kind for material in result.digests)
-    if kinds != (_KEY_MATERIALS if is_key else _CRS_MATERIALS):
+    if kinds not in _accepted_materials(entry):
         raise Rejection(Reason.BAD_RESULT, f"materials are {kinds}")
     for material in result.digests:
-        if len(material.digest) != Digest32.LENGTH or not material.size:
+        sized = bool(material.size) or material.kind in _NOT_STORED
+        if len(material.digest) != Digest32.LENGTH or not sized:
             raise Rejection(Reason.BAD_RESULT, f"digest or size of {material.kind}")
-    if is_key:
-        digests = [(material.kind, material.digest) for material in result.digests]
-        return keygen_digest(entry.domain, entry.request_id, digests)
-    return crs_digest(entry.domain, entry.request_id, entry.max_bits, result.digests[0].digest)
+    # All parties say the same words of a destruction: a digest of other words says nothing.
+    is_destruction = entry.kind == asc_pb2.REQUEST_KIND_KEY_DESTRUCTION
+    if is_destruction and result.digests[0].digest != destruction_statement(entry):
+        raise Rejection(Reason.BAD_RESULT, "the statement of destruction is another")
+
+
+def _accepted_materials(entry: asc_pb2.LogEntry) -> list[list[str]]:
+    dealt_key = entry.dealer and entry.kind == asc_pb2.REQUEST_KIND_KEY_GENERATION
+    return [_MATERIALS[entry.kind], *([_DEALT_KEY_MATERIALS] if dealt_key else [])]
 
 
 def _with_sizes(signed: bytes, result: asc_pb2.GenerationResult) -> bytes:

@@ -37,22 +37,35 @@ class Claim:
     account: Address
 
 
-def require_access(state: State, claim: Claim) -> None:
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A claim that was found true: of which application, and why for each ciphertext."""
+
+    application: isc_pb2.Application
+    allowances: Sequence[isc_pb2.Allowance]
+
+
+def require_access(state: State, claim: Claim) -> Access:
     """Accept a claim that is true in every part.
 
     Raises:
         Rejection: UNKNOWN_APPLICATION, UNKNOWN_HANDLE, one reason for each field that differs from
             the registration (DIGEST_, TYPE_, FORMAT_, SIZE_, KEY_MISMATCH), or ACCESS_DENIED.
     """
-    kind = KINDS[require_application(state, claim.application).kind]
-    allows = kind.allows_public if claim.kind is Purpose.PUBLIC else kind.allows_user
+    application = require_application(state, claim.application)
+    kind = KINDS[application.kind]
+    allows = kind.public_allowance if claim.kind is Purpose.PUBLIC else kind.user_allowance
+    allowances = []
     for ciphertext in claim.ciphertexts:
         handle = parse_handle(ciphertext.handle)
         _require_registered(state, claim, ciphertext, handle)
-        if not allows(state, claim.application, handle, claim.account):
+        allowance = allows(state, claim.application, handle, claim.account)
+        if allowance is None:
             raise Rejection(
                 Reason.ACCESS_DENIED, f"{claim.account} has no {claim.kind} access to {handle}"
             )
+        allowances.append(allowance)
+    return Access(application, allowances)
 
 
 def _require_registered(

@@ -30,9 +30,12 @@ _FORMATS: Final = frozenset(int(member) for member in Format)
 def register_application(
     state: State, message: isc_pb2.RegisterApplication, context: Context
 ) -> None:
-    """Register an application that the sender, a registrar, will own."""
+    """Register an application that the sender, a registrar, will own; where one registrar decides alone."""
     if not config.has_role(state, config_pb2.ROLE_REGISTRAR, context.sender):
         raise Rejection(Reason.MISSING_ROLE, "ROLE_REGISTRAR")
+    quorum = config.role(state, config_pb2.ROLE_REGISTRAR).quorum
+    if quorum > 1:
+        raise Rejection(Reason.QUORUM_REQUIRED, f"{quorum} registrars")
     record = isc_pb2.Application(
         id=message.id, kind=message.kind, owner=context.sender.value, domain=message.domain
     )
@@ -82,24 +85,35 @@ def load_genesis(state: State, genesis: state_pb2.Genesis) -> None:
         isc_state.change_permission(state, key, isc_pb2.Permission(given_by=owner))
 
 
-def _add_application(state: State, record: isc_pb2.Application) -> None:
+def check_application(state: State, record: isc_pb2.Application) -> None:
+    """Whether the record may become a new application, or the settings of the one that it names."""
     _check_application(record)
-    if isc_state.application(state, record.id) is not None:
-        raise Rejection(Reason.APPLICATION_EXISTS, record.id)
     # Parties sign (domain, handles, result): two applications under one domain could pass off one's
     # results as the other's, because handles are only unique inside an application.
     other = isc_state.domain_owner(state, record.domain)
-    if other is not None:
+    if other not in (None, record.id):
         raise Rejection(Reason.DOMAIN_TAKEN, f"application {other} uses this domain")
+
+
+def put_application(state: State, record: isc_pb2.Application) -> None:
+    """Write a checked record. Requests keep the domain that they were made under."""
+    known = isc_state.application(state, record.id) is not None
     isc_state.set_application(state, record)
     state.emit(
         event(
-            "application_registered",
+            "application_changed" if known else "application_registered",
             application=record.id,
             kind=isc_pb2.Kind.Name(record.kind),
             owner=record.owner,
         )
     )
+
+
+def _add_application(state: State, record: isc_pb2.Application) -> None:
+    check_application(state, record)
+    if isc_state.application(state, record.id) is not None:
+        raise Rejection(Reason.APPLICATION_EXISTS, record.id)
+    put_application(state, record)
 
 
 def _check_application(record: isc_pb2.Application) -> None:

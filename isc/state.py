@@ -70,7 +70,10 @@ def application(state: State, application_id: str) -> isc_pb2.Application | None
 
 
 def set_application(state: State, record: isc_pb2.Application) -> None:
-    """Write an application and claim its domain."""
+    """Write an application and claim its domain; a domain that it leaves stays claimed.
+
+    Results under the old domain are out there: nobody else may ever answer under it.
+    """
     _put(state, application_key(record.id), record)
     state.set(domain_key(record.domain), record.id.encode())
 
@@ -95,6 +98,15 @@ def set_ciphertext(state: State, application_id: str, record: isc_pb2.Ciphertext
 def has_permission(state: State, key: bytes) -> bool:
     """Whether a permission is stored under the key."""
     return state.get(key) is not None
+
+
+def allowance(state: State, key: bytes, basis: isc_pb2.Basis) -> isc_pb2.Allowance | None:
+    """What the permission under the key allows, with its height and giver; None without one."""
+    raw = state.get(key)
+    if raw is None:
+        return None
+    held = isc_pb2.Permission.FromString(raw)
+    return isc_pb2.Allowance(basis=basis, since_height=held.since_height, given_by=held.given_by)
 
 
 def change_permission(state: State, key: bytes, permission: isc_pb2.Permission | None) -> bool:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
+from ledger.migrations import Migrations
 from wire.ids import Address, RequestId, request_id
 
 # Sender of hooks, which nobody sends.
 NOBODY: Final = Address(bytes(20))
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """One message inside one transaction inside one block; hooks see the block only."""
 
     chain_id: str
@@ -25,6 +24,10 @@ class Context:
     sender: Address = NOBODY
     # Units that the sender still allows: max_fee less the fee and what earlier messages escrowed.
     max_fee_left: int = 0
+    # Units of a faucet claim that were minted for the transaction's fee: part of what is claimed.
+    claim_fee: int = 0
+    # What takes the state to later versions, for the hooks of a block's begin.
+    migrations: Migrations | None = None
 
     @property
     def request_id(self) -> RequestId:

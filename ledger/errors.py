@@ -1,4 +1,4 @@
-"""Errors of the ledger: each one is a bug or a broken database, never somebody's input."""
+"""Errors of the ledger. But for SnapshotError each one is a bug, a broken database or an old program, not input."""
 
 from __future__ import annotations
 
@@ -13,3 +13,11 @@ class InvariantError(LedgerError):
 
 class StoreError(LedgerError):
     """The database does not hold what it must hold."""
+
+
+class SnapshotError(LedgerError):
+    """Bytes that are said to be a state are not one: their sender's fault."""
+
+
+class VersionError(LedgerError):
+    """The chain follows rules that this program does not know."""

@@ -14,6 +14,7 @@ from wire.pb.tkms.state.v1 import state_pb2
 # The message is the one inside the oneof of tx.Message, whose type is the kind's.
 Handler = Callable[[State, Any, Context], bytes | None]
 Hook = Callable[[State, Context], None]
+Derivation = Callable[[State], None]
 GenesisHook = Callable[[State, state_pb2.Genesis], None]
 # Data of the query to the bytes of its answer; raises Rejection for what it does not understand.
 Query = Callable[[State, bytes], bytes]
@@ -29,3 +30,6 @@ class Module:
     end_block: Hook | None = None
     genesis: GenesisHook | None = None
     queries: Mapping[str, Query] = field(default_factory=dict)
+    # Computes the derived keys of the module (`ledger.state.is_derived`) anew from its other keys, none of
+    # them being there: after a restore or an import. Must give what the handlers would have written.
+    derive: Derivation | None = None

@@ -6,6 +6,7 @@ the clock and keeps the newest ``TrustedHeader``.
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 import tkms_kernel
@@ -61,6 +62,84 @@ class TrustedHeader:
     next height can be verified from here."""
 
 
+@dataclass(frozen=True, slots=True)
+class VerifiedBlock:
+    """A verified header with the bytes that convinced, to convince others with."""
+
+    header: TrustedHeader
+    block: LightBlock
+
+    @property
+    def height(self) -> int:
+        """Height of the header."""
+        return self.header.height
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedValidators:
+    """Root of trust: whatever this validator set signed is believed."""
+
+    hash: bytes
+    """32 bytes, see ``tkms_kernel.validators_hash``."""
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedHeader:
+    """Root of trust: one header, named by somebody who is trusted."""
+
+    height: int
+    hash: bytes
+    """32 bytes, the block hash that explorers and nodes show."""
+
+
+TrustRoot = PinnedValidators | PinnedHeader
+
+
+def verify_root(policy: Policy, root: TrustRoot, block: LightBlock, now_ns: int) -> TrustedHeader:
+    """Verify a block against a root of trust.
+
+    A pinned header needs no signature to be believed; the commit is checked all the same, because it
+    becomes evidence for others.
+
+    Raises:
+        Malformed, Unverified: the block must not be believed.
+
+    """
+    if isinstance(root, PinnedValidators):
+        return verify_genesis(policy, root.hash, block, now_ns)
+    verified = verify_own(policy, block, now_ns)
+    if (verified.height, verified.hash) != (root.height, root.hash):
+        raise Unverified(
+            f"header {verified.height} is {verified.hash.hex()}, the trusted one is"
+            f" {root.height}, {root.hash.hex()}"
+        )
+    return verified
+
+
+def verify_previous(
+    policy: Policy, trusted: TrustedHeader, block: LightBlock, now_ns: int
+) -> TrustedHeader:
+    """Verify the header just below a trusted one, by the hash that the trusted one holds of it.
+
+    Hashes do not grow old: the trusting period plays no part.
+
+    Raises:
+        Malformed, Unverified: the block must not be believed.
+
+    """
+    verified = verify_own(policy, block, now_ns)
+    if verified.height != trusted.height - 1 or verified.hash != last_block_hash(trusted):
+        raise Unverified(f"header {trusted.height} does not follow the header that was served")
+    if verified.time_ns >= trusted.time_ns:
+        raise Unverified(f"header {verified.height} is not older than the one after it")
+    return verified
+
+
+def last_block_hash(trusted: TrustedHeader) -> bytes:
+    """Hash of the header one below; empty for the first header of a chain."""
+    return bytes.fromhex(json.loads(trusted.signed_header)["header"]["last_block_id"]["hash"])
+
+
 def verify_genesis(
     policy: Policy, validators_hash: bytes, block: LightBlock, now_ns: int
 ) -> TrustedHeader:
@@ -110,6 +189,18 @@ def verify_next(
             now_ns,
         )
     return _trusted(facts, block)
+
+
+def verify_own(policy: Policy, block: LightBlock, now_ns: int) -> TrustedHeader:
+    """Check that a block holds together and its own validators signed it: no trust comes of it.
+
+    Raises:
+        Malformed, Unverified: not even that is so.
+
+    """
+    with translated():
+        own = tkms_kernel.validators_hash(block.validators)
+    return verify_genesis(policy, own, block, now_ns)
 
 
 def _trusted(facts: tkms_kernel.HeaderFacts, block: LightBlock) -> TrustedHeader:

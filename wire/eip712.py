@@ -1,12 +1,14 @@
 """EIP-712 digests that users and parties sign; struct names and field order are those of clients in the field.
 
 Sources: EIP-712; the structs `PublicDecryptVerification`, `UserDecryptResponseVerification`, `UserDecryptionLinker`,
-`KeygenVerification` and `CrsgenVerification` are fhEVM's; `UserDecryptionAuthorization` is ours.
+`KeygenVerification`, `PrepKeygenVerification` and `CrsgenVerification` are fhEVM's; `UserDecryptionAuthorization`,
+`EpochChangeVerification` and `KeyDestructionVerification` are ours.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from wire.digests import keccak256
@@ -33,11 +35,20 @@ _KEYGEN_TYPE = (
     b"KeygenVerification(uint256 prepKeygenId,uint256 keyId,KeyDigest[] keyDigests,bytes extraData)"
     + _KEY_DIGEST_TYPE
 )
+_PREPROCESSING_TYPE = b"PrepKeygenVerification(uint256 prepKeygenId,bytes extraData)"
+_EPOCH_TYPE = (
+    b"EpochChangeVerification(uint256 changeId,uint256 epochId,uint256 nextEpochId,bytes digest)"
+)
+_DESTRUCTION_TYPE = (
+    b"KeyDestructionVerification(uint256 destructionId,uint256 keyId,uint256 epochId,bytes digest)"
+)
 _CRS_TYPE = (
     b"CrsgenVerification(uint256 crsId,uint256 maxBitLength,bytes crsDigest,bytes extraData)"
 )
-# KeyDigest.keyType of the kinds that MaterialDigest names.
-_KEY_TYPES = {"server-key": 0, "public-key": 1}
+# Domains of the applications whose requests are being answered.
+_REMEMBERED_DOMAINS = 256
+# KeyDigest.keyType of the kinds that MaterialDigest names; from 128 on they are ours.
+_KEY_TYPES = {"server-key": 0, "public-key": 1, "check": 128}
 
 
 def _word(number: int) -> bytes:
@@ -54,18 +65,27 @@ def _array(words: Sequence[bytes]) -> bytes:
     return keccak256(b"".join(words))
 
 
+# One for each type string of this file.
+_type_hash = lru_cache(maxsize=None)(keccak256)
+
+
 def _struct(type_string: bytes, *words: bytes) -> bytes:
-    return keccak256(keccak256(type_string) + b"".join(words))
+    return keccak256(_type_hash(type_string) + b"".join(words))
 
 
 def domain_separator(domain: isc_pb2.Domain) -> bytes:
     """Hash of the domain without salt."""
+    return _separator(domain.name, domain.version, domain.chain_id, domain.verifying_contract)
+
+
+@lru_cache(maxsize=_REMEMBERED_DOMAINS)
+def _separator(name: str, version: str, chain_id: int, verifying_contract: bytes) -> bytes:
     return _struct(
         _DOMAIN_TYPE,
-        keccak256(domain.name.encode()),
-        keccak256(domain.version.encode()),
-        _word(domain.chain_id),
-        _left_padded(domain.verifying_contract),
+        keccak256(name.encode()),
+        keccak256(version.encode()),
+        _word(chain_id),
+        _left_padded(verifying_contract),
     )
 
 
@@ -197,8 +217,34 @@ def linker_digest(
     )
 
 
+def preprocessing_digest(domain: isc_pb2.Domain, preprocessing_id: bytes, digest: bytes) -> bytes:
+    """PrepKeygenVerification; the digest of what was agreed on is the extra data."""
+    return _typed(
+        domain, _struct(_PREPROCESSING_TYPE, _left_padded(preprocessing_id), keccak256(digest))
+    )
+
+
+def epoch_change_digest(
+    domain: isc_pb2.Domain, change_id: bytes, epoch_id: int, next_epoch_id: int, digest: bytes
+) -> bytes:
+    """EpochChangeVerification: the public transcript by which all shares moved to the next epoch."""
+    ids = (_left_padded(change_id), _word(epoch_id), _word(next_epoch_id))
+    return _typed(domain, _struct(_EPOCH_TYPE, *ids, keccak256(digest)))
+
+
+def destruction_digest(
+    domain: isc_pb2.Domain, destruction_id: bytes, key_id: bytes, epoch_id: int, digest: bytes
+) -> bytes:
+    """KeyDestructionVerification: a party says that it erased its shares of the key."""
+    ids = (_left_padded(destruction_id), _left_padded(key_id), _word(epoch_id))
+    return _typed(domain, _struct(_DESTRUCTION_TYPE, *ids, keccak256(digest)))
+
+
 def keygen_digest(
-    domain: isc_pb2.Domain, key_id: bytes, digests: Sequence[tuple[str, bytes]]
+    domain: isc_pb2.Domain,
+    key_id: bytes,
+    digests: Sequence[tuple[str, bytes]],
+    preprocessing_id: bytes = b"",
 ) -> bytes:
     """KeygenVerification; dealt keys have no preprocessing, so its id is 0. `digests` in order of the record."""
     entries = [
@@ -207,7 +253,13 @@ def keygen_digest(
     ]
     return _typed(
         domain,
-        _struct(_KEYGEN_TYPE, _word(0), _left_padded(key_id), _array(entries), keccak256(b"")),
+        _struct(
+            _KEYGEN_TYPE,
+            _left_padded(preprocessing_id),
+            _left_padded(key_id),
+            _array(entries),
+            keccak256(b""),
+        ),
     )
 
 

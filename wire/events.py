@@ -4,26 +4,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wire.ids import Address
+
 Attribute = tuple[str, str]
+Value = str | int | bytes | Address
 
 # Indexed by CometBFT; everything else is only shown.
-INDEXED = frozenset({"request_id", "kind", "application", "key_id", "requester", "status"})
+INDEXED = frozenset(
+    {"request_id", "kind", "application", "key_id", "requester", "status", "proposal"}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """A typed event with ordered text attributes."""
+    """A typed event with ordered attributes."""
 
     type: str
-    attributes: tuple[Attribute, ...]
+    values: tuple[tuple[str, Value], ...]
+
+    @property
+    def attributes(self) -> tuple[Attribute, ...]:
+        """The attributes as text. Most executions of a transaction are checks whose events nobody reads."""
+        return tuple((key, _text(value)) for key, value in self.values)
 
 
-def event(event_type: str, **attributes: str | int | bytes) -> Event:
-    """Build an event; bytes become hexadecimal, numbers decimal. Order is the order of the arguments."""
-    return Event(event_type, tuple((key, _text(value)) for key, value in attributes.items()))
+def event(event_type: str, **values: Value) -> Event:
+    """Build an event; bytes become hexadecimal, numbers decimal, addresses EIP-55. Order is kept."""
+    return Event(event_type, tuple(values.items()))
 
 
-def _text(value: str | int | bytes) -> str:
-    if isinstance(value, bytes):
-        return value.hex()
-    return str(value)
+def _text(value: Value) -> str:
+    return value.hex() if isinstance(value, bytes) else str(value)

@@ -24,6 +24,11 @@ class FheType(IntEnum):
         return _BITS[self]
 
     @property
+    def blocks(self) -> int:
+        """Number of 2-bit blocks that carry it; a bool fills half of one."""
+        return (self.bits + 1) // 2
+
+    @property
     def label(self) -> str:
         """Name as people write it, for example euint8."""
         return self.name.lower()
@@ -63,6 +68,11 @@ class Format(IntEnum):
     def squashed(self) -> bool:
         """Whether a core can decrypt it without switching to 128 bit first."""
         return self in (Format.BIG_COMPRESSED, Format.BIG_EXPANDED)
+
+
+def pool_blocks(fhe_type: int, form: int) -> int:
+    """Blocks of the preprocessing pool that decrypting such a ciphertext consumes: none where it is squashed."""
+    return 0 if Format(form).squashed else FheType(fhe_type).blocks
 
 
 def plaintext_bytes(fhe_type: FheType) -> int:

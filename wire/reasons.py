@@ -83,6 +83,26 @@ class Reason(IntEnum):
         "See the list of queries.",
     )
     NOT_FOUND = 1023, "There is nothing under this id.", "Check the id."
+    TOO_MUCH_GAS = (
+        1024,
+        "The transaction needs more gas than a block may use.",
+        "Send fewer messages a transaction.",
+    )
+    RATE_LIMITED = (
+        1025,
+        "The account has used up what is free of fee in this block.",
+        "Send the rest with the next block.",
+    )
+    BUSY = (
+        1026,
+        "The node holds as many waiting transactions as it wants to.",
+        "Send the same bytes again in a moment.",
+    )
+    CLAIM_BELOW_FEE = (
+        1030,
+        "The faucet claim does not cover the transaction's fee.",
+        "Claim more: the fee is taken out of the claim.",
+    )
     # 2xxx config and roles
     MISSING_ROLE = (
         2001,
@@ -103,6 +123,63 @@ class Reason(IntEnum):
         "Give the role to another first.",
     )
     CHANGE_INVALID = 2007, "The change is empty or not understood.", "Name exactly one change."
+    UNKNOWN_PROPOSAL = 2008, "There is no such proposal.", "List proposals."
+    PROPOSAL_CLOSED = (
+        2009,
+        "The proposal is closed.",
+        "Look at the history; propose it again if it is still wanted.",
+    )
+    ALREADY_APPROVED = 2010, "The sender approved this proposal before.", "Nothing to do."
+    NOT_APPROVED = (
+        2011,
+        "The sender has neither proposed nor approved this proposal.",
+        "Only approvers and the proposer can withdraw.",
+    )
+    TOO_MANY_PROPOSALS = (
+        2012,
+        "The sender has too many open proposals.",
+        "Withdraw one, or wait until one is decided or expires.",
+    )
+    OTHER_CHANGE = (
+        2013,
+        "The proposal is not the one that the approver named.",
+        "Look at the proposal again before approving it.",
+    )
+    QUORUM_INVALID = (
+        2014,
+        "The role's quorum would be zero or above the number of its holders.",
+        "Grant the role to more accounts or lower its quorum first.",
+    )
+    QUORUM_REQUIRED = (
+        2015,
+        "This needs the approval of several holders of the role.",
+        "Make a proposal.",
+    )
+    VALIDATORS_INVALID = (
+        2016,
+        "The change of validators is not valid.",
+        "Known validators leave, at least one stays, keys are ed25519 and named once.",
+    )
+    CONSENSUS_INVALID = (
+        2017,
+        "The engine's consensus parameters are not valid.",
+        "Check the ranges and this chain's own limits.",
+    )
+    UPGRADE_INVALID = (
+        2018,
+        "The upgrade does not lead to the next version.",
+        "Name the version that follows the one in force.",
+    )
+    GENESIS_ONLY = (
+        2019,
+        "This can be switched on by the genesis only.",
+        "Start a new chain whose genesis allows it.",
+    )
+    KEY_REUSED = (
+        2020,
+        "A key or account is used in two places that must not share it.",
+        "Make a separate key for each purpose.",
+    )
     # 3xxx isc
     UNKNOWN_APPLICATION = 3001, "The application is not registered.", "Check its id."
     APPLICATION_EXISTS = 3002, "An application of this id exists.", "Choose another id."
@@ -135,7 +212,7 @@ class Reason(IntEnum):
     )
     DOMAIN_TAKEN = 3014, "Another application uses this EIP-712 domain.", "Choose another domain."
     # 4xxx asc
-    UNKNOWN_KEY = 4001, "The key is not known or not active.", "List keys."
+    UNKNOWN_KEY = 4001, "The key is not known.", "List keys."
     UNKNOWN_PARAMETERS = 4002, "The parameter set is not allowed.", "See Config's parameter sets."
     DEALING_OFF = (
         4003,
@@ -165,6 +242,7 @@ class Reason(IntEnum):
         "Use the party's account.",
     )
     KIND_MISMATCH = 4014, "The answer's kind is not the request's.", "Answer what was asked."
+    # Not given any more: an answer that comes too late changes nothing and is no error.
     ALREADY_CLOSED = 4015, "The request takes no more answers.", "Nothing to do."
     BAD_RESULT = 4016, "The answer is not well-formed.", "Check sizes and encoding."
     RESULT_CONFLICT = 4017, "The party answered differently before.", "The first answer stands."
@@ -173,6 +251,43 @@ class Reason(IntEnum):
         "The accusation names nobody who can be accused.",
         "Name other parties once.",
     )
+    KEY_PENDING = 4019, "The key is still being generated.", "Wait for its generation."
+    KEY_SUSPENDED = 4020, "The key is suspended.", "Wait until it is resumed."
+    KEY_REVOKED = 4021, "The key is revoked.", "Use another key; this one will not come back."
+    KEY_DESTROYED = 4022, "The key is destroyed.", "Nothing under this key can be decrypted."
+    KEY_STATE_INVALID = (
+        4023,
+        "The key's state does not allow this change.",
+        "Look the key up; see the states of keys.",
+    )
+    UNKNOWN_PREPROCESSING = (
+        4024,
+        "The preprocessing is not known or not finished.",
+        "Request one and wait for it.",
+    )
+    PREPROCESSING_CONSUMED = (
+        4025,
+        "The preprocessing was used by another key generation.",
+        "Each one makes one key: request a new one.",
+    )
+    PREPROCESSING_MISMATCH = (
+        4026,
+        "The preprocessing is of other parameters or of an earlier epoch.",
+        "Request one for these parameters.",
+    )
+    EPOCH_PENDING = (
+        4027,
+        "A change of epochs is under way.",
+        "Wait until it is decided, then send it again.",
+    )
+    GENERATION_OPEN = (
+        4028,
+        "A key is being generated, which a change of epochs would leave behind.",
+        "Wait for it or abort it.",
+    )
+    NOTHING_TO_REFRESH = 4029, "There is no key whose shares could move.", "Generate a key first."
+    REQUEST_DECIDED = 4030, "The request is decided already.", "Nothing to do."
+    BAD_PROGRESS = 4031, "The report of progress is not well-formed.", "Check phase and numbers."
     # 5xxx evidence
     BAD_USER_SIGNATURE = (
         5001,

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Final, Protocol
 
 import coincurve
+import nacl.bindings
 import nacl.exceptions
 import nacl.signing
+import tkms_kernel
 
 from wire.digests import keccak256, sha3_256
 from wire.ids import Address
@@ -22,6 +26,11 @@ _ED25519_ADDRESS_SEPARATOR = b"tkms/address/ed25519/v1"
 # Half the group order of secp256k1: larger s has a twin signature (EIP-2), so it is refused.
 _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 _ED25519_PRIME = 2**255 - 19
+# A transaction is executed by CheckTx, for a proposal and in its block, and asks the same each time: these
+# many signatures are remembered, about 2 MB. Forgetting costs time only.
+_REMEMBERED_SIGNATURES: Final = 8_192
+# Parties of the epochs that are in use.
+_REMEMBERED_KEYS: Final = 256
 
 
 class SignatureError(ValueError):
@@ -115,6 +124,7 @@ class Ed25519Signer:
         return self._key.sign(digest).signature
 
 
+@lru_cache(maxsize=_REMEMBERED_KEYS)
 def address_of(verification_key: bytes) -> Address:
     """Ethereum address of a 33- or 65-byte secp256k1 key; SignatureError when it is not a point."""
     try:
@@ -135,11 +145,17 @@ def is_verification_key(key: bytes) -> bool:
     return True
 
 
+def is_ed25519_key(key: bytes) -> bool:
+    """Whether these are 32 bytes of a canonical ed25519 point of prime order, as every honest key is."""
+    return len(key) == ED25519_KEY_BYTES and nacl.bindings.crypto_core_ed25519_is_valid_point(key)
+
+
 def ed25519_address(public_key: bytes) -> Address:
     """Last 20 bytes of SHA3-256(separator, key)."""
     return Address(sha3_256(_ED25519_ADDRESS_SEPARATOR + public_key)[-20:])
 
 
+@lru_cache(maxsize=_REMEMBERED_SIGNATURES)
 def recover_address(digest: bytes, signature: bytes) -> Address:
     """Address that signed; v may be 0, 1, 27 or 28; high s is refused.
 
@@ -160,6 +176,13 @@ def recover_address(digest: bytes, signature: bytes) -> Address:
     except Exception as error:  # coincurve raises bare Exception where libsecp256k1 refuses
         raise SignatureError("no key gives this signature") from error
     return Address(keccak256(key.format(compressed=False)[1:])[-20:])
+
+
+def recover_addresses(signed: Sequence[tuple[bytes, bytes]]) -> list[Address | None]:
+    """`recover_address` of many (digest, signature) at once, on all cores; None where it would raise."""
+    return [
+        None if found is None else Address(found) for found in tkms_kernel.recover_addresses(signed)
+    ]
 
 
 def verify_ed25519(public_key: bytes, digest: bytes, signature: bytes) -> None:

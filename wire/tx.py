@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from google.protobuf.message import DecodeError
 from google.protobuf.message import Message as ProtobufMessage
@@ -43,11 +44,13 @@ MESSAGE_KINDS: tuple[str, ...] = tuple(
 REQUEST_KINDS: tuple[str, ...] = tuple(
     kind for kind in MESSAGE_KINDS if kind.startswith("request_")
 )
-# Answers of parties are free of fee.
-ANSWER_KINDS: tuple[str, ...] = ("fulfil", "report_failure", "accuse")
+# Messages of parties about a request.
+ANSWER_KINDS: tuple[str, ...] = ("fulfil", "report_failure", "accuse", "report_progress")
+# Messages that must not wait behind others or for want of funds: first in a block, free within a rate limit.
+SAFETY_KINDS: tuple[str, ...] = ANSWER_KINDS
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SignedTransaction:
     """A decoded transaction; its signature may not have been checked yet."""
 
@@ -65,9 +68,19 @@ class SignedTransaction:
         """The messages in order."""
         return tuple(self.body.messages)
 
+    @cached_property
+    def kinds(self) -> tuple[str, ...]:
+        """Kinds of the messages in order, members of MESSAGE_KINDS."""
+        return tuple(message_kind(message) for message in self.body.messages)
+
+    @cached_property
+    def body_digest(self) -> bytes:
+        """SHA-256 of the body: what can be included once."""
+        return sha256(self.body_bytes)
+
     def kind(self, index: int) -> str:
         """Kind of message `index`, a member of MESSAGE_KINDS."""
-        return message_kind(self.body.messages[index])
+        return self.kinds[index]
 
     def request_id(self, index: int) -> RequestId:
         """Id of the request that message `index` would make."""

@@ -1,7 +1,7 @@
 """The visible table of proof kinds: an application names one, and it decides what is allowed.
 
 A kind answers two questions about one handle: may this requester have it decrypted for
-everybody, and may it be re-encrypted to this user?
+everybody, and may it be re-encrypted to this user? The answer says why, for the audit log.
 """
 
 from __future__ import annotations
@@ -15,17 +15,20 @@ from ledger.state import State
 from wire.ids import Address, HandleId
 from wire.pb.tkms.isc.v1 import isc_pb2
 
-Allows = Callable[[State, str, HandleId, Address], bool]
+# Why the claim is allowed, or None where it is not.
+Allows = Callable[[State, str, HandleId, Address], isc_pb2.Allowance | None]
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """How one kind decides; arguments are state, application id, handle and account."""
 
-    allows_public: Allows
-    allows_user: Allows
+    public_allowance: Allows
+    user_allowance: Allows
 
 
 KINDS: Final[Mapping[int, Kind]] = {
-    isc_pb2.KIND_ACL: Kind(allows_public=acl.allows_public, allows_user=acl.allows_user),
+    isc_pb2.KIND_ACL: Kind(
+        public_allowance=acl.public_allowance, user_allowance=acl.user_allowance
+    ),
 }

@@ -16,16 +16,23 @@ from wire.ids import Address, HandleId
 from wire.pb.tkms.isc.v1 import isc_pb2
 
 
-def allows_public(state: State, application: str, handle: HandleId, requester: Address) -> bool:
-    """Whether the handle is public, or the requester holds a grant of it."""
-    return isc_state.has_permission(
-        state, isc_state.public_permission_key(application, handle)
-    ) or isc_state.has_permission(state, isc_state.grant_key(application, handle, requester))
+def public_allowance(
+    state: State, application: str, handle: HandleId, requester: Address
+) -> isc_pb2.Allowance | None:
+    """Allowed where the handle is public, or the requester holds a grant of it."""
+    key = isc_state.public_permission_key(application, handle)
+    public = isc_state.allowance(state, key, isc_pb2.BASIS_PUBLIC)
+    if public is not None:
+        return public
+    return user_allowance(state, application, handle, requester)
 
 
-def allows_user(state: State, application: str, handle: HandleId, user: Address) -> bool:
-    """Whether the user holds a grant; a public handle gives no user a claim to a private answer."""
-    return isc_state.has_permission(state, isc_state.grant_key(application, handle, user))
+def user_allowance(
+    state: State, application: str, handle: HandleId, user: Address
+) -> isc_pb2.Allowance | None:
+    """Allowed where the user holds a grant; a public handle gives nobody a private answer."""
+    key = isc_state.grant_key(application, handle, user)
+    return isc_state.allowance(state, key, isc_pb2.BASIS_GRANT)
 
 
 def grant_access(state: State, message: isc_pb2.GrantAccess, context: Context) -> None:

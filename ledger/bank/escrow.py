@@ -14,8 +14,8 @@ def escrow_lock(state: State, payer: Address, request_id: RequestId, amount: int
     """Take `amount` from the payer's balance; Rejection(INSUFFICIENT_FUNDS) when it is too small."""
     if bank.escrow(state, request_id) is not None:
         raise InvariantError(f"request {request_id} holds units already")
-    bank.debit(state, payer, amount)
     record = bank.account(state, payer)
+    bank.take(record, payer, amount)
     record.escrowed += amount
     bank.set_account(state, payer, record)
     bank.set_escrow(state, request_id, bank.Escrow(payer, amount))

@@ -1,4 +1,8 @@
-"""Minting for anybody, where Config allows it: a means of development chains."""
+"""Minting for anybody, where Config allows it: a means of development chains.
+
+Who claims for itself may have nothing to pay the fee with, so the fee is taken out of the claim: nothing is
+free, and what is minted is what was claimed.
+"""
 
 from __future__ import annotations
 
@@ -37,10 +41,25 @@ def check_claim(state: State, message: bank_pb2.Faucet, height: int) -> bank_pb2
     return record
 
 
+def mint_fee(state: State, message: bank_pb2.Faucet, fee: int, height: int) -> None:
+    """Before a claim for oneself is executed: mint the part of it that pays the fee.
+
+    All that could refuse the claim is checked here, so that none fails in a block.
+
+    Raises:
+        Rejection: as `check_claim`; CLAIM_BELOW_FEE; BAD_AMOUNT where the supply would overflow.
+    """
+    check_claim(state, message, height)
+    if message.amount < fee:
+        raise Rejection(Reason.CLAIM_BELOW_FEE, f"the fee is {fee}")
+    bank.require_mintable(state, message.amount)
+    bank.mint(state, bank.FEE_ACCOUNT, fee)
+
+
 def claim(state: State, message: bank_pb2.Faucet, context: Context) -> None:
-    """Mint to the recipient within the limits."""
+    """Mint to the recipient within the limits, less what the fee took."""
     record = check_claim(state, message, context.height)
     recipient, amount = recipient_and_amount(message)
     bank.set_account(state, recipient, record)
-    bank.mint(state, recipient, amount)
-    state.emit(event("faucet", recipient=recipient.hex, amount=amount))
+    bank.mint(state, recipient, amount - context.claim_fee)
+    state.emit(event("faucet", recipient=recipient.hex, amount=amount, fee=context.claim_fee))

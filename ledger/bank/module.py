@@ -6,6 +6,7 @@ from typing import Final
 
 from ledger.bank import state as bank
 from ledger.bank.faucet import claim
+from ledger.bank.payout import pay_out_fees
 from ledger.bank.transfer import transfer
 from ledger.errors import LedgerError
 from ledger.module import Module
@@ -40,6 +41,7 @@ def account_view(state: State, data: bytes) -> bytes:
 MODULE: Final = Module(
     name="bank",
     handlers={"transfer": transfer, "faucet": claim},
+    end_block=pay_out_fees,
     genesis=load_genesis,
     queries={"/account": account_view},
 )

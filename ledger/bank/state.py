@@ -74,12 +74,17 @@ def credit(state: State, address: Address, amount: int) -> None:
 def debit(state: State, address: Address, amount: int) -> None:
     """Take units; Rejection(INSUFFICIENT_FUNDS) when there are too few."""
     record = account(state, address)
+    take(record, address, amount)
+    set_account(state, address, record)
+
+
+def take(record: bank_pb2.Account, address: Address, amount: int) -> None:
+    """The same on a record that the caller writes."""
     if record.balance < amount:
         raise Rejection(
             Reason.INSUFFICIENT_FUNDS, f"{address} has {record.balance}, {amount} are needed"
         )
     record.balance -= amount
-    set_account(state, address, record)
 
 
 def escrow(state: State, request_id: RequestId) -> Escrow | None:
@@ -101,11 +106,17 @@ def minted(state: State) -> int:
     return 0 if raw is None else int(bank_pb2.Supply.FromString(raw).minted)
 
 
-def mint(state: State, address: Address, amount: int) -> None:
-    """Create units; Rejection(BAD_AMOUNT) when the supply would not fit 64 bits."""
+def require_mintable(state: State, amount: int) -> int:
+    """The supply after minting; Rejection(BAD_AMOUNT) when it would not fit 64 bits."""
     supply = minted(state) + amount
     if supply > MAX_UINT64:
         raise Rejection(Reason.BAD_AMOUNT, "the supply would overflow")
+    return supply
+
+
+def mint(state: State, address: Address, amount: int) -> None:
+    """Create units; Rejection(BAD_AMOUNT) when the supply would not fit 64 bits."""
+    supply = require_mintable(state, amount)
     if amount:
         state.set(_SUPPLY, bank_pb2.Supply(minted=supply).SerializeToString(deterministic=True))
         credit(state, address, amount)

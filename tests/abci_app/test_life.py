@@ -13,6 +13,7 @@ import pytest
 import tkms_kernel
 
 from abci_app.errors import GenesisError, ProtocolError
+from abci_app.gas import gas_of
 from ledger.bank.state import account_key
 from tests.support.chain import (
     ALICE,
@@ -30,6 +31,7 @@ from wire.pb.tkms.comet.v1 import abci_pb2
 from wire.pb.tkms.state.v1 import state_pb2
 from wire.pb.tkms.tx.v1 import tx_pb2
 from wire.reasons import Reason, Rejection
+from wire.tx import decode
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -78,7 +80,9 @@ class DiesError(Exception):
     """Stands for the end of the process."""
 
 
-@pytest.mark.parametrize(("point", "stored"), [("before-write", 0), ("after-write", 1)])
+@pytest.mark.parametrize(
+    ("point", "stored"), [("before-write", 0), ("inside-write", 0), ("after-write", 1)]
+)
 def test_death_in_commit_is_whole_or_nothing(tmp_path: Path, point: str, stored: int) -> None:
     """Info after a restart is the height whose batch was written."""
 
@@ -106,7 +110,7 @@ def test_init_chain_may_come_again(chain: Chain) -> None:
     chain.restart()
     assert chain.init_chain() == first
     chain.block()
-    with pytest.raises(Exception, match="height 0"):
+    with pytest.raises(Exception, match="before the first block"):
         chain.init_chain()
 
 
@@ -196,6 +200,32 @@ def test_bad_queries_have_a_reason(
     assert (response.code, response.codespace) == (int(reason), "tkms")
 
 
+def test_earlier_heights_answer_while_they_are_kept(chain: Chain) -> None:
+    """Values, proofs and the modules' queries of each height in the window; a reason outside it."""
+    chain.keep_versions = 3
+    chain.restart()
+    key = account_key(STRANGER.address)
+    hashes, hash_of_genesis = {}, chain.app_hash
+    for amount in range(1, 6):
+        chain.block(chain.build(ALICE, pay(amount)))
+        hashes[chain.height] = chain.app_hash
+    balances = {3: 6, 4: 10, 5: 15}
+    for height, balance in balances.items():
+        response = chain.raw_query("/store", key, prove=True, height=height)
+        assert (response.code, response.height) == (0, height)
+        assert bank_pb2.Account.FromString(response.value).balance == balance
+        (op,) = response.proof_ops.ops
+        tkms_kernel.verify_membership(op.data, hashes[height], key, response.value)
+        answer = chain.raw_query("/account", bytes(STRANGER.address), height=height)
+        assert state_pb2.AccountView.FromString(answer.value).account.balance == balance
+    for height in (-1, 1, 2, 6):
+        request = abci_pb2.RequestQuery(path="/store", data=key, height=height)
+        response = chain.call(query=request)
+        assert (response.code, response.height) == (int(Reason.NOT_FOUND), 5)
+        assert "this node keeps heights 3 to 5" in response.log
+    assert hash_of_genesis not in hashes.values()
+
+
 def test_a_query_before_genesis_is_answered(tmp_path: Path) -> None:
     """An empty node says so, also to CheckTx and Info."""
     chain = Chain(tmp_path, genesis())
@@ -209,30 +239,21 @@ def test_a_query_before_genesis_is_answered(tmp_path: Path) -> None:
 
 def test_simulation_tells_fee_and_outcome(chain: Chain) -> None:
     """With or without signature the fee is the one that is taken; nothing changes."""
-    before = chain.app_hash
+    before = chain.content()
     raw = chain.build(ALICE, pay())
     tx = tx_pb2.Tx.FromString(raw)
     for form in (raw, tx_pb2.Tx(body=tx.body).SerializeToString()):
         view = state_pb2.Simulation.FromString(chain.query("/simulate", form))
-        assert view == state_pb2.Simulation(fee=15 + len(raw), request_ids=[b""])
+        assert view == state_pb2.Simulation(
+            fee=15 + len(raw), request_ids=[b""], gas=gas_of(decode(raw))
+        )
     failing = chain.build(ALICE, pay(0))
     view = state_pb2.Simulation.FromString(chain.query("/simulate", failing))
     assert (view.code, view.detail) == (int(Reason.BAD_AMOUNT), "BAD_AMOUNT: zero")
     view = state_pb2.Simulation.FromString(chain.query("/simulate", b"\xff" * 10))
     assert view.code == int(Reason.DECODE)
     chain.block()
-    assert chain.app_hash == before
-
-
-def test_state_sync_is_answered_as_not_offered(chain: Chain) -> None:
-    """In the protocol's own words."""
-    assert chain.call(list_snapshots=abci_pb2.RequestListSnapshots()).snapshots == []
-    offered = chain.call(offer_snapshot=abci_pb2.RequestOfferSnapshot())
-    assert offered.result == abci_pb2.OFFER_SNAPSHOT_RESULT_ABORT
-    applied = chain.call(apply_snapshot_chunk=abci_pb2.RequestApplySnapshotChunk())
-    assert applied.result == abci_pb2.APPLY_SNAPSHOT_CHUNK_RESULT_ABORT
-    loaded = chain.call(load_snapshot_chunk=abci_pb2.RequestLoadSnapshotChunk(height=1))
-    assert loaded.chunk == b""
+    assert chain.content() == before
 
 
 def test_the_remaining_methods_are_answered(chain: Chain) -> None:

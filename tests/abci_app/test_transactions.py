@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from abci_app.ante import ANTE, seen_key
+from abci_app.ante import ANTE
 from abci_app.modules import MODULES
+from abci_app.replay import included_key, mark_key
 from ledger.bank.module import MODULE as BANK
 from ledger.context import Context
 from ledger.module import Module
@@ -142,9 +143,9 @@ REFUSED = [
 def test_what_the_checks_refuse_leaves_nothing(
     chain: Chain, make: Callable[[Chain], bytes], reason: Reason
 ) -> None:
-    """CheckTx, both proposal calls and the decided block agree, and the app hash stays."""
+    """CheckTx, both proposal calls and the decided block agree, and the state stays."""
     raw = make(chain)
-    before = chain.app_hash
+    before = chain.content()
     assert chain.check(raw).reason is reason
     good = chain.build(BOB, PAY)
     assert chain.prepare(raw, good) == [good]
@@ -152,7 +153,7 @@ def test_what_the_checks_refuse_leaves_nothing(
     (result,) = chain.decide(raw)
     assert (result.reason, result.events, result.request_ids) == (reason, (), ())
     assert result.log.startswith(reason.name)
-    assert chain.app_hash == before
+    assert chain.content() == before
 
 
 def test_the_last_moment_counts(chain: Chain) -> None:
@@ -202,13 +203,14 @@ def _another_signature(chain: Chain, body: bytes) -> bytes:
 def test_marks_are_forgotten_when_they_expire(chain: Chain) -> None:
     """The seen-set is as large as what can still be replayed; what expired is refused as such."""
     raw = chain.build(ALICE, PAY, ttl=2)
-    key = seen_key(chain.height + 2, sha256(tx_pb2.Tx.FromString(raw).body))
+    digest = sha256(tx_pb2.Tx.FromString(raw).body)
+    mark = mark_key(chain.height + 2, digest)
+    proven = included_key(chain.height + 2, chain.height + 1)
     assert chain.run(raw).ok
-    assert chain.state().get(key) is not None
     chain.skip(1)
-    assert chain.state().get(key) is not None
+    assert (chain.state().get(mark), chain.state().get(proven)) == (b"\x01", digest)
     chain.skip(1)
-    assert chain.state().get(key) is None
+    assert (chain.state().get(mark), chain.state().get(proven)) == (None, None)
     assert chain.check(raw).reason is Reason.EXPIRED
 
 
@@ -236,12 +238,12 @@ def test_a_recheck_skips_the_signature_and_nothing_else(chain: Chain) -> None:
 
 def test_a_signature_is_verified_once(chain: Chain, monkeypatch: pytest.MonkeyPatch) -> None:
     """From CheckTx to the decided block; a restarted node verifies again."""
-    from abci_app import ante
+    from abci_app import known
 
     calls = []
-    real = ante.verify_signature
+    real = known.verify_signature
     monkeypatch.setattr(
-        ante, "verify_signature", lambda tx, chain_id: (calls.append(tx.hash), real(tx, chain_id))
+        known, "verify_signature", lambda tx, chain_id: (calls.append(tx.hash), real(tx, chain_id))
     )
     raw = chain.build(ALICE, PAY)
     assert chain.check(raw).ok
@@ -320,14 +322,13 @@ def test_a_bug_stays_out_of_blocks_and_stops_the_node(tmp_path: Path) -> None:
 
 
 def test_the_checks_are_one_tuple_in_this_order() -> None:
-    """Cheap before dear; the fee last, because it changes balances."""
+    """Cheap before dear."""
     assert [check.__name__ for check in ANTE] == [
         "check_chain",
         "check_message_count",
         "check_ttl",
         "check_replay",
         "check_signature",
-        "check_fee",
     ]
 
 
@@ -346,7 +347,9 @@ def test_nobody_can_sign_for_the_fee_account(chain: Chain) -> None:
 
 def test_max_fee_bounds_fee_and_requests_together(chain: Chain) -> None:
     """Each request leaves less for the next; the simulation tells both parts beforehand."""
-    ask = message(request_key_generation=asc_pb2.RequestKeyGeneration(parameters="test"))
+    ask = message(
+        request_key_generation=asc_pb2.RequestKeyGeneration(parameters="test", dealer=True)
+    )
     raw = chain.build(ADMIN, ask, ask)
     told = state_pb2.Simulation.FromString(chain.query("/simulate", raw))
     assert (told.fee, told.escrow) == (5 + len(raw), 2 * REQUEST_PRICE)

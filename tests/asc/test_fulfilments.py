@@ -78,6 +78,7 @@ def test_public_decryption_agrees_at_t_plus_one(world: World, public: asc_pb2.Lo
         agreed_digest=canonical,
         answered=[1, 3],
         agreed=[1, 3],
+        carries_payload=True,
     )
     assert asc_state.answer(world.state, request_id, 1) == asc_pb2.Answer(
         party=1, height=2, fulfil=message, canonical_digest=canonical
@@ -110,13 +111,13 @@ def test_user_decryption_is_decided_at_2t_plus_one(world: World, user: asc_pb2.L
 
 def test_key_generation_needs_n_minus_t(world: World) -> None:
     """The key is active at the third equal answer, the fourth adds its signature; one event."""
-    message = asc_pb2.RequestKeyGeneration(parameters="production")
+    message = asc_pb2.RequestKeyGeneration(parameters="production", dealer=True)
     (request_id,) = world.send(GENERATOR, message).ids
     entry = world.entry(request_id)
     answers = {index: fulfil_key(entry, index) for index in (1, 2, 3, 4)}
     for index in (4, 2):
         world.send(party_account(index), answers[index])
-    assert asc_state.material(world.state, asc_state.key_key(request_id)) is None
+    assert world.material(request_id).status == asc_pb2.KEY_STATUS_PENDING
     world.end_block()
     assert world.send(party_account(3), answers[3]).count("key_active") == 1
     expected = asc_pb2.MaterialRecord(
@@ -124,6 +125,8 @@ def test_key_generation_needs_n_minus_t(world: World) -> None:
         status=asc_pb2.KEY_STATUS_ACTIVE,
         parameters="production",
         epoch_id=1,
+        born_epoch_id=1,
+        status_height=2,
         dealer=True,
         digests=answers[1].generation.digests,
         active_height=2,
@@ -140,7 +143,7 @@ def test_key_generation_needs_n_minus_t(world: World) -> None:
 
 def test_crs_generation_makes_a_record(world: World) -> None:
     """Under the id of its request, naming its key."""
-    message = asc_pb2.RequestCrsGeneration(key_id=world.key_id, max_bits=256)
+    message = asc_pb2.RequestCrsGeneration(key_id=world.key_id, max_bits=256, dealer=True)
     (request_id,) = world.send(GENERATOR, message).ids
     entry = world.entry(request_id)
     for index in (1, 2, 3):
@@ -154,7 +157,7 @@ def test_crs_generation_makes_a_record(world: World) -> None:
 
 def test_sizes_are_agreed_too(world: World) -> None:
     """Equal digests with another size do not count together: the record shows the agreed sizes."""
-    message = asc_pb2.RequestKeyGeneration(parameters="test")
+    message = asc_pb2.RequestKeyGeneration(parameters="test", dealer=True)
     (request_id,) = world.send(GENERATOR, message).ids
     entry = world.entry(request_id)
     world.send(party_account(1), fulfil_key(entry, 1, sizes=(10, 21)))
@@ -194,8 +197,6 @@ def test_same_answer_is_accepted_after_closing(world: World, public: asc_pb2.Log
         world.send(party_account(index), message)
     before = dict(world.reader.values)
     assert world.send(party_account(2), messages[2]).events == ()
-    other = fulfil_public(public, 2, 8, 1)
-    assert world.refuse(party_account(2), other) is Reason.ALREADY_CLOSED
     world.end_block(20)
     assert world.send(party_account(2), messages[2]).events == ()
     assert {key for key in before if b"answer" in key} <= set(world.reader.values)
@@ -252,16 +253,32 @@ def test_answer_after_failure_report_is_a_conflict(world: World, public: asc_pb2
     assert (list(status.answered), list(status.failed)) == ([2], [1])
 
 
-def test_late_answers_are_refused(world: World, public: asc_pb2.LogEntry) -> None:
-    """The deadline height still counts, the next one does not."""
+def test_late_answers_change_nothing(world: World, public: asc_pb2.LogEntry) -> None:
+    """The deadline height still counts, the next one does not; the rest of a late batch has its effect."""
     world.end_block(DEADLINE)
     assert world.height == public.deadline_height
     world.send(party_account(1), fulfil_public(public, 1, 7, 1))
     world.end_block()
-    late = fulfil_public(public, 2, 7, 1)
-    assert world.refuse(party_account(2), late) is Reason.ALREADY_CLOSED
-    late_failure = failure(public.request_id, 2)
-    assert world.refuse(party_account(2), late_failure) is Reason.ALREADY_CLOSED
+    before = dict(world.reader.values)
+    late = (fulfil_public(public, 2, 7, 1), failure(public.request_id, 2))
+    for message in late:
+        assert world.send(party_account(2), message).events == ()
+    assert world.reader.values == before
+    for sender in (STRANGER, party_account(3)):
+        assert world.refuse(sender, late[0]) is Reason.NOT_PARTY
+    timely = world.entry(world.open_public(world.register_public("c")))
+    receipt = world.send(party_account(2), *late, fulfil_public(timely, 2, 7))
+    assert [event.type for event in receipt.events] == ["request_answered"]
+
+
+def test_fifty_answers_in_one_transaction(world: World) -> None:
+    """All of them land, one event each."""
+    record = world.register_public("c")
+    entries = [world.entry(world.open_public(record)) for _ in range(50)]
+    receipt = world.send(party_account(2), *(fulfil_public(entry, 2, 7) for entry in entries))
+    assert receipt.count("request_answered") == len(receipt.events) == 50
+    for entry in entries:
+        assert list(world.status(entry.request_id).answered) == [2]
 
 
 def test_only_the_party_itself_is_heard(world: World, public: asc_pb2.LogEntry) -> None:
@@ -429,7 +446,7 @@ def test_a_stored_payload_is_signed(world: World, user: asc_pb2.LogEntry) -> Non
 )
 def test_materials_are_complete(world: World, digests: list[tuple[str, bytes, int]]) -> None:
     """Exactly the kinds that a key has, each with digest and size."""
-    message = asc_pb2.RequestKeyGeneration(parameters="test")
+    message = asc_pb2.RequestKeyGeneration(parameters="test", dealer=True)
     (request_id,) = world.send(GENERATOR, message).ids
     answer = fulfil_key(world.entry(request_id), 1)
     del answer.generation.digests[:]
@@ -449,7 +466,7 @@ def test_failure_codes_are_known(world: World, public: asc_pb2.LogEntry, code: i
 
 def test_the_pinned_epoch_decides(world: World, public: asc_pb2.LogEntry) -> None:
     """A change of parties and thresholds mid-request is ignored: the old parties answer, not the new."""
-    world.configure(epoch=epoch(number=2, parties=1, label_offset=10))
+    world.change_epoch(epoch(number=2, parties=1, label_offset=10), offset=10)
     stranger = fulfil_public(public, 1, 7, 1)
     assert world.refuse(party_account(11), stranger) is Reason.NOT_PARTY
     world.send(party_account(1), fulfil_public(public, 1, 7, 1))

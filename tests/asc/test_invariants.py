@@ -22,12 +22,14 @@ from tests.asc.world import (
     fulfil_user,
     party_account,
     ready_world,
+    rederived,
 )
+from wire.answers import verify_equivocation
 from wire.pb.tkms.asc.v1 import asc_pb2
 from wire.reasons import Reason, Rejection
 
 PARTIES = st.integers(1, 4)
-EXPECTED = {Reason.ALREADY_CLOSED, Reason.RESULT_CONFLICT}
+EXPECTED = {Reason.RESULT_CONFLICT}
 
 
 class Traffic(RuleBasedStateMachine):
@@ -47,7 +49,7 @@ class Traffic(RuleBasedStateMachine):
     def ask(self, kind: str) -> None:
         """Open a request."""
         if kind == "key":
-            message: Any = asc_pb2.RequestKeyGeneration(parameters="test")
+            message: Any = asc_pb2.RequestKeyGeneration(parameters="test", dealer=True)
             self.open.extend(self.world.send(GENERATOR, message).ids)
         elif kind == "public":
             self.open.append(self.world.open_public(self.public))
@@ -80,7 +82,7 @@ class Traffic(RuleBasedStateMachine):
         self.world.end_block(blocks)
 
     def try_send(self, party: int, message: Any) -> None:
-        """Send; only the reasons of late and repeated answers are expected."""
+        """Send; only a third different answer of a party is refused."""
         try:
             self.world.send(party_account(party), message)
         except Rejection as rejection:
@@ -137,6 +139,53 @@ class Traffic(RuleBasedStateMachine):
             assert set(status.agreed) <= set(status.answered)
 
     @invariant()
+    def derived_keys_can_be_derived(self) -> None:
+        """Who restores the proven keys alone gets the very index that the handlers have written."""
+        if hasattr(self, "world"):
+            assert rederived(self.world.reader.values) == self.world.reader.values
+
+    @invariant()
+    def audit_log_is_complete(self) -> None:
+        """One record for each decided request, sequences without gap, status and money as decided."""
+        if not hasattr(self, "world"):
+            return
+        state = self.world.state
+        last = asc_state.last_audit_sequence(state)
+        records = [asc_state.require_audit_record(state, number) for number in range(1, last + 1)]
+        assert [record.sequence for record in records] == list(range(1, last + 1))
+        heights = [record.decided_height for record in records]
+        assert heights == sorted(heights)
+        # The first is the key that the world was made with.
+        logged = {record.request_id: record for record in records[1:]}
+        assert len(logged) == last - 1
+        decided = [
+            request_id
+            for request_id in self.open
+            if self.world.status(request_id).status != asc_pb2.STATUS_PENDING
+        ]
+        assert sorted(logged) == sorted(decided)
+        for request_id, record in logged.items():
+            status = self.world.status(request_id)
+            assert (record.status, record.result_digest) == (status.status, status.agreed_digest)
+            assert record.decided_height == status.decided_height
+            assert set(record.agreed) <= set(status.agreed)
+            assert record.paid + record.refunded == record.price
+            assert bool(record.refunded) == (record.status != asc_pb2.STATUS_FULFILLED)
+
+    @invariant()
+    def evidence_convicts(self) -> None:
+        """Each record proves itself against log entry and epoch; one for each signed contradiction."""
+        if not hasattr(self, "world"):
+            return
+        state = self.world.state
+        for sequence in range(1, asc_state.last_evidence_sequence(state) + 1):
+            record = asc_state.evidence_record(state, sequence)
+            assert record is not None
+            verify_equivocation(record, asc_state.require_log_entry(state, record.request_sequence))
+            conflicts = self.world.status(record.request_id).conflicts
+            assert record.party in [conflict.party for conflict in conflicts]
+
+    @invariant()
     def indexes_are_exact(self) -> None:
         """Every open request has its deadline in the future, and nothing else has one."""
         if not hasattr(self, "world"):
@@ -146,7 +195,7 @@ class Traffic(RuleBasedStateMachine):
             for request_id in self.open
             if not self.world.status(request_id).closed_height
         }
-        assert {key for key, _ in self.world.reader.iterate(b"asc/deadline/")} == waiting
+        assert {key for key, _ in self.world.reader.iterate(b"~asc/deadline/")} == waiting
 
 
 TestTraffic = Traffic.TestCase

@@ -20,7 +20,9 @@ from tests.asc.world import (
     fulfil_public,
     fulfil_user,
     party_account,
+    prices,
     ready_world,
+    signer,
 )
 from wire.pb.tkms.asc.v1 import asc_pb2
 from wire.reasons import Reason
@@ -71,7 +73,9 @@ def test_expiry_refunds(world: World) -> None:
 def test_generation_expires_at_its_own_deadline() -> None:
     """Later than a decryption."""
     world = World()
-    (request_id,) = world.send(GENERATOR, asc_pb2.RequestKeyGeneration(parameters="test")).ids
+    (request_id,) = world.send(
+        GENERATOR, asc_pb2.RequestKeyGeneration(parameters="test", dealer=True)
+    ).ids
     world.end_block(GENERATION_DEADLINE)
     assert world.status(request_id).status == asc_pb2.STATUS_PENDING
     world.end_block()
@@ -104,6 +108,58 @@ def test_payment_at_the_deadline(world: World) -> None:
     assert world.balance(REQUESTER.address) == START_BALANCE - PRICE
 
 
+def test_the_relayer_has_its_share(world: World) -> None:
+    """Fixed with the price, paid at closing before the parties split the rest."""
+    relayer = signer("relayer").address
+    record = world.register_public("a")
+    entry = world.entry(world.open_public(record, relayer=relayer.value))
+    assert (entry.relayer, entry.relayer_units) == (relayer.value, 137)
+    raised = prices()
+    raised.relayer_permille = 1000
+    world.configure(prices=raised)
+    for index in (4, 2, 3):
+        world.send(party_account(index), fulfil_public(entry, index, 7))
+    assert world.balance(relayer) == 0
+    closed = world.send(party_account(1), failure(entry.request_id, 1)).attributes("request_closed")
+    assert (closed["paid"], closed["relayer_units"], closed["refunded"]) == ("1100", "137", "0")
+    assert world.balance(relayer) == 137
+    assert earned(world) == [0, 321, 321, 321]
+    dear = world.entry(world.open_public(record, relayer=relayer.value))
+    for index in PARTIES:
+        world.send(party_account(index), fulfil_public(dear, index, 7))
+    assert world.balance(relayer) == 137 + PRICE
+    assert earned(world) == [0, 321, 321, 321]
+
+
+def test_a_relayer_earns_nothing_without_fulfilment(world: World) -> None:
+    """Expiry and failure give the whole price back; a party may be the relayer."""
+    record = world.register_public("a")
+    account = party_account(2).address
+    entries = [world.entry(world.open_public(record, relayer=account.value)) for _ in range(3)]
+    for index in (1, 2):
+        world.send(party_account(index), failure(entries[0].request_id, index))
+    for index in PARTIES:
+        world.send(party_account(index), fulfil_public(entries[1], index, 7))
+    world.end_block(DEADLINE + 1)
+    assert earned(world) == [243, 240 + 137, 240, 240]
+    assert world.balance(REQUESTER.address) == START_BALANCE - PRICE
+
+
+def test_a_relayer_is_an_account(world: World) -> None:
+    """20 bytes or none, in both kinds of decryption."""
+    public, private = world.register_public("a"), world.register_for(USER.address, "u")
+    for relayer in (b"x", bytes(19), bytes(21)):
+        message = world.public_request(public, relayer=relayer)
+        assert world.refuse(REQUESTER, message) is Reason.BAD_ADDRESS
+        user = world.user_request(private)
+        user.relayer = relayer
+        assert world.refuse(REQUESTER, user) is Reason.BAD_ADDRESS
+    user.relayer = bytes(range(20))
+    entry = world.entry(world.send(REQUESTER, user).ids[0])
+    # 2200 units an 1/8.
+    assert (entry.relayer, entry.relayer_units) == (bytes(range(20)), 275)
+
+
 def test_who_disagreed_or_failed_earns_nothing(world: World) -> None:
     """The price is split among those who agreed."""
     entry = open_public(world)
@@ -127,15 +183,16 @@ def test_t_plus_one_failures_end_a_request(world: World) -> None:
     status = world.status(entry.request_id)
     assert (status.status, status.failure) == (asc_pb2.STATUS_FAILED, MALFORMED)
     assert world.balance(REQUESTER.address) == START_BALANCE
-    late = fulfil_public(entry, 3, 7)
-    assert world.refuse(party_account(3), late) is Reason.ALREADY_CLOSED
+    assert world.send(party_account(3), fulfil_public(entry, 3, 7)).events == ()
     assert world.end_block(50) == ()
     assert world.count("request_decided", entry.request_id) == 1
 
 
 def test_impossible_agreement_ends_a_request(world: World) -> None:
     """Two keys against one: with one party left three equal answers are out of reach."""
-    (request_id,) = world.send(GENERATOR, asc_pb2.RequestKeyGeneration(parameters="test")).ids
+    (request_id,) = world.send(
+        GENERATOR, asc_pb2.RequestKeyGeneration(parameters="test", dealer=True)
+    ).ids
     entry = world.entry(request_id)
     before = world.balance(GENERATOR.address)
     for index, content in ((1, "one"), (2, "two")):
@@ -182,7 +239,7 @@ def test_only_what_is_due_expires(world: World) -> None:
     assert world.status(second.request_id).status == asc_pb2.STATUS_PENDING
     world.end_block(2)
     assert world.status(second.request_id).status == asc_pb2.STATUS_EXPIRED
-    assert list(world.reader.iterate(b"asc/deadline/")) == []
+    assert list(world.reader.iterate(b"~asc/deadline/")) == []
 
 
 def accuse(entry: asc_pb2.LogEntry, party: int, *accused: int) -> asc_pb2.Accuse:
@@ -241,7 +298,7 @@ def test_pruning_drops_payloads_only(world: World) -> None:
     for answer in kept[1]:
         answer.fulfil.user_decryption.payload = b""
     assert [asc_state.answers(world.state, request_id) for request_id in both] == kept
-    assert list(world.reader.iterate(b"asc/prune/")) == []
+    assert list(world.reader.iterate(b"~asc/prune/")) == []
     for entry in (public, user):
         assert world.entry(entry.request_id) == entry
 

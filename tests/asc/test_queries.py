@@ -83,7 +83,7 @@ def test_log_entry_by_sequence() -> None:
 def test_material_lists_keys_and_crs_with_uris() -> None:
     """All, or the one that is named."""
     world = ready_world()
-    message = asc_pb2.RequestCrsGeneration(key_id=world.key_id, max_bits=64)
+    message = asc_pb2.RequestCrsGeneration(key_id=world.key_id, max_bits=64, dealer=True)
     (crs_id,) = world.send(GENERATOR, message).ids
     for index in (1, 2, 3):
         world.send(party_account(index), fulfil_crs(world.entry(crs_id), index))

@@ -35,7 +35,7 @@ from wire.pb.tkms.asc.v1 import asc_pb2
 from wire.pb.tkms.isc.v1 import isc_pb2
 from wire.reasons import Reason
 
-KEY_REQUEST = asc_pb2.RequestKeyGeneration(parameters="test")
+KEY_REQUEST = asc_pb2.RequestKeyGeneration(parameters="test", dealer=True)
 
 
 def test_key_generation_is_logged() -> None:
@@ -59,6 +59,7 @@ def test_key_generation_is_logged() -> None:
         domain=chain_domain(CHAIN_ID),
         parameters="test",
         dealer=True,
+        allowances=[isc_pb2.Allowance(basis=isc_pb2.BASIS_ROLE)],
     )
     assert world.status(request_id) == asc_pb2.RequestStatus(
         request_id=request_id, sequence=1, status=asc_pb2.STATUS_PENDING, opened_height=1
@@ -101,6 +102,12 @@ def test_public_decryption_is_logged() -> None:
         key_id=world.key_id,
         parameters="test",
         ciphertexts=records,
+        allowances=[
+            isc_pb2.Allowance(
+                basis=isc_pb2.BASIS_PUBLIC, since_height=1, given_by=OWNER.address.value
+            )
+        ]
+        * 2,
     )
     assert world.balance(REQUESTER.address) == START_BALANCE - 2100
 
@@ -120,7 +127,7 @@ def test_user_decryption_is_logged() -> None:
 def test_crs_generation_is_logged() -> None:
     """The reference string inherits the parameters of its key."""
     world = ready_world()
-    message = asc_pb2.RequestCrsGeneration(key_id=world.key_id, max_bits=2048)
+    message = asc_pb2.RequestCrsGeneration(key_id=world.key_id, max_bits=2048, dealer=True)
     (request_id,) = world.send(GENERATOR, message).ids
     entry = world.entry(request_id)
     assert (entry.key_id, entry.parameters, entry.max_bits) == (world.key_id, "test", 2048)
@@ -191,7 +198,7 @@ def test_unpriced_kinds_are_refused(kind: str) -> None:
         "request_key_generation": (GENERATOR, KEY_REQUEST),
         "request_crs_generation": (
             GENERATOR,
-            asc_pb2.RequestCrsGeneration(key_id=world.key_id, max_bits=64),
+            asc_pb2.RequestCrsGeneration(key_id=world.key_id, max_bits=64, dealer=True),
         ),
         "request_public_decryption": (
             REQUESTER,
@@ -217,14 +224,14 @@ def test_unpriced_kinds_are_refused(kind: str) -> None:
 def test_generation_needs_the_role() -> None:
     """For keys and for reference strings."""
     world = ready_world()
-    crs = asc_pb2.RequestCrsGeneration(key_id=world.key_id, max_bits=64)
+    crs = asc_pb2.RequestCrsGeneration(key_id=world.key_id, max_bits=64, dealer=True)
     assert world.refuse(STRANGER, KEY_REQUEST) is Reason.MISSING_ROLE
     assert world.refuse(STRANGER, crs) is Reason.MISSING_ROLE
 
 
 def test_parameter_set_must_be_allowed() -> None:
     """A set that Config does not list is refused."""
-    message = asc_pb2.RequestKeyGeneration(parameters="production-64")
+    message = asc_pb2.RequestKeyGeneration(parameters="production-64", dealer=True)
     assert World().refuse(GENERATOR, message) is Reason.UNKNOWN_PARAMETERS
 
 
@@ -232,7 +239,7 @@ def test_dealing_can_be_off() -> None:
     """Then nothing can generate keys or reference strings."""
     world = ready_world()
     world.change_parameters(insecure_dealing=False)
-    crs = asc_pb2.RequestCrsGeneration(key_id=world.key_id, max_bits=64)
+    crs = asc_pb2.RequestCrsGeneration(key_id=world.key_id, max_bits=64, dealer=True)
     assert world.refuse(GENERATOR, KEY_REQUEST) is Reason.DEALING_OFF
     assert world.refuse(GENERATOR, crs) is Reason.DEALING_OFF
 
@@ -241,7 +248,7 @@ def test_dealing_can_be_off() -> None:
 def test_crs_size_is_a_power_of_two_in_range(bits: int) -> None:
     """64 to 2048."""
     world = ready_world()
-    message = asc_pb2.RequestCrsGeneration(key_id=world.key_id, max_bits=bits)
+    message = asc_pb2.RequestCrsGeneration(key_id=world.key_id, max_bits=bits, dealer=True)
     assert world.refuse(GENERATOR, message) is Reason.BAD_MAX_BITS
 
 
@@ -249,34 +256,22 @@ def test_crs_size_is_a_power_of_two_in_range(bits: int) -> None:
 def test_crs_sizes_that_are_allowed(bits: int) -> None:
     """All six."""
     world = ready_world()
-    message = asc_pb2.RequestCrsGeneration(key_id=world.key_id, max_bits=bits)
+    message = asc_pb2.RequestCrsGeneration(key_id=world.key_id, max_bits=bits, dealer=True)
     assert len(world.send(GENERATOR, message).ids) == 1
 
 
 def test_unknown_key_is_refused_everywhere() -> None:
-    """Also the id of a generation that has not finished."""
+    """The id of a generation that has not finished is told apart."""
     world = ready_world()
     (pending,) = world.send(GENERATOR, KEY_REQUEST).ids
     for key_id in (b"", bytes(20), pending):
-        crs = asc_pb2.RequestCrsGeneration(key_id=key_id, max_bits=64)
-        assert world.refuse(GENERATOR, crs) is Reason.UNKNOWN_KEY
+        expected = Reason.KEY_PENDING if key_id == pending else Reason.UNKNOWN_KEY
+        crs = asc_pb2.RequestCrsGeneration(key_id=key_id, max_bits=64, dealer=True)
+        assert world.refuse(GENERATOR, crs) is expected
         message = asc_pb2.RequestPublicDecryption(
             application=APPLICATION, key_id=key_id, ciphertexts=[ciphertext("a", key_id)]
         )
-        assert world.refuse(REQUESTER, message) is Reason.UNKNOWN_KEY
-
-
-def test_a_key_that_is_not_active_is_unknown() -> None:
-    """The record alone is not enough."""
-    world = ready_world()
-    message = world.public_request(world.register_public("a"))
-    key, state = asc_state.key_key(world.key_id), world.state
-    record = asc_state.material(state, key)
-    assert record is not None
-    record.status = asc_pb2.KEY_STATUS_UNSPECIFIED
-    asc_state.set_material(state, key, record)
-    world.reader.apply(state)
-    assert world.refuse(REQUESTER, message) is Reason.UNKNOWN_KEY
+        assert world.refuse(REQUESTER, message) is expected
 
 
 @pytest.mark.parametrize("user", [False, True])

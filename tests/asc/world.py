@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from asc import state as asc_state
+from asc.changes import CHANGES as ASC_CHANGES
 from asc.module import MODULE as ASC
+from isc.changes import CHANGES as ISC_CHANGES
 from isc.module import MODULE as ISC
 from ledger.bank import state as bank
 from ledger.bank.module import MODULE as BANK
-from ledger.config.module import MODULE as CONFIG
+from ledger.config import state as config
+from ledger.config.module import config_module
 from ledger.context import Context
-from ledger.state import State
+from ledger.state import State, is_derived
+from tests.support.certificates import certificate
+from tests.support.generated import generated
 from wire import eip712
 from wire.digests import keccak256, sha3_256, sha256
 from wire.events import Event
@@ -31,12 +36,14 @@ from wire.signing import Secp256k1Signer
 CHAIN_ID = "tkms-test"
 APPLICATION = "shop"
 OTHER_APPLICATION = "bazaar"
+CONFIG = config_module([*ISC_CHANGES, *ASC_CHANGES])
 MODULES = (BANK, CONFIG, ISC, ASC)
 START_BALANCE = 1_000_000
 DEADLINE = 10
 GENERATION_DEADLINE = 20
 RETENTION = 5
 INLINE_LIMIT = 4096
+RELAYER_PERMILLE = 125
 
 
 def signer(label: str) -> Secp256k1Signer:
@@ -77,6 +84,8 @@ def epoch(number: int = 1, parties: int = 4, label_offset: int = 0) -> config_pb
                 name=f"operator {index}",
                 account=party_account(index + label_offset).address.value,
                 verification_key=party_key(index + label_offset).verification_key,
+                tls_certificate=certificate(f"party-{index + label_offset}"),
+                peer_address=f"party-{index + label_offset}.example:7000",
             )
             for index in range(1, parties + 1)
         ],
@@ -93,17 +102,20 @@ def prices() -> config_pb2.Prices:
     """A price for every message."""
     per_request = {
         "request_key_generation": (1000, 0),
+        "request_preprocessing": (2000, 0),
+        "request_refresh": (300, 0),
         "request_crs_generation": (500, 0),
         "request_public_decryption": (100, 1),
         "request_user_decryption": (200, 2),
     }
     kinds = [field.name for field in tx_pb2.Message.DESCRIPTOR.fields]
     return config_pb2.Prices(
+        relayer_permille=RELAYER_PERMILLE,
         messages=[
             config_pb2.Price(message=kind, base=base, per_byte=per_byte)
             for kind in kinds
             for base, per_byte in [per_request.get(kind, (0, 0))]
-        ]
+        ],
     )
 
 
@@ -131,6 +143,13 @@ def genesis(parties: int = 4) -> state_pb2.Genesis:
             insecure_dealing=True,
             storage_base_url="https://storage.example",
             parameter_sets=["test", "production"],
+            max_block_gas=10_000_000,
+            max_block_bytes=1024 * 1024,
+            safety_lane_bytes=400_000,
+            safety_messages_per_block=1_000,
+            max_block_gap_seconds=60,
+            proposal_ttl_blocks=30,
+            epoch_change_deadline_blocks=20,
         ),
         roles=[
             config_pb2.RoleChange(role=role, account=holder.address.value, granted=True)
@@ -243,7 +262,7 @@ class World:
             spent = bank.account(state, sender.address).escrowed - before
             kind = str(message.WhichOneof("kind"))
             handler = next(m.handlers[kind] for m in MODULES if kind in m.handlers)
-            inner = replace(context, message_index=index, max_fee_left=max_fee - spent)
+            inner = context._replace(message_index=index, max_fee_left=max_fee - spent)
             ids.append(handler(state, getattr(message, kind), inner) or b"")
         self.reader.apply(state)
         self.events.extend(state.events)
@@ -286,7 +305,9 @@ class World:
 
     def configure(self, **change: Any) -> None:
         """Put a configuration change in force at the next height."""
-        message = config_pb2.ScheduleChange(activation_height=self.height + 1, **change)
+        message = config_pb2.ProposeChange(
+            change=config_pb2.Change(**change), activation_height=self.height + 1
+        )
         self.send(ADMIN, message)
         self.end_block()
 
@@ -320,12 +341,39 @@ class World:
 
     def generate_key(self) -> bytes:
         """Run a key generation to its end; its id becomes `key_id`."""
-        message = asc_pb2.RequestKeyGeneration(parameters="test")
+        message = asc_pb2.RequestKeyGeneration(parameters="test", dealer=True)
         (request_id,) = self.send(GENERATOR, message).ids
         for index in range(1, self.parties + 1):
             self.send(party_account(index), fulfil_key(self.entry(request_id), index))
         self.key_id = request_id
         return request_id
+
+    def answer_all(self, request_id: bytes, offset: int = 0) -> None:
+        """All parties of an epoch with this label offset agree on what they were asked to make."""
+        entry = self.entry(request_id)
+        for index in range(1, entry.parties + 1):
+            message = generated(entry, index, party_key(index + offset))
+            self.send(party_account(index + offset), message)
+
+    def change_epoch(self, record: config_pb2.Epoch, offset: int = 0) -> None:
+        """Move all keys to other parties, who agree, and begin the block after."""
+        self.configure(epoch=record)
+        pending = config.pending_epoch(self.state)
+        assert pending is not None
+        self.answer_all(pending.request_id, offset)
+        self.end_block()
+        assert config.current_epoch(self.state).id == pending.epoch_id
+
+    def refresh(self) -> bytes:
+        """Id of an accepted refresh."""
+        (request_id,) = self.send(GENERATOR, asc_pb2.RequestRefresh()).ids
+        return request_id
+
+    def material(self, key_id: bytes = b"") -> asc_pb2.MaterialRecord:
+        """Record of a key; of the world's own by default."""
+        record = asc_state.material(self.state, asc_state.key_key(key_id or self.key_id))
+        assert record is not None
+        return record
 
     def register(self, name: str, fhe_type: FheType = FheType.EUINT8) -> isc_pb2.Ciphertext:
         """Register a ciphertext of the first application."""
@@ -351,15 +399,17 @@ class World:
         self.send(OWNER, message)
         return record
 
-    def public_request(self, *records: isc_pb2.Ciphertext) -> asc_pb2.RequestPublicDecryption:
+    def public_request(
+        self, *records: isc_pb2.Ciphertext, relayer: bytes = b""
+    ) -> asc_pb2.RequestPublicDecryption:
         """Public decryption of registered ciphertexts."""
         return asc_pb2.RequestPublicDecryption(
-            application=APPLICATION, key_id=self.key_id, ciphertexts=records
+            application=APPLICATION, key_id=self.key_id, ciphertexts=records, relayer=relayer
         )
 
-    def open_public(self, *records: isc_pb2.Ciphertext) -> bytes:
+    def open_public(self, *records: isc_pb2.Ciphertext, relayer: bytes = b"") -> bytes:
         """Id of an accepted public decryption."""
-        (request_id,) = self.send(REQUESTER, self.public_request(*records)).ids
+        (request_id,) = self.send(REQUESTER, self.public_request(*records, relayer=relayer)).ids
         return request_id
 
     def user_request(self, *records: isc_pb2.Ciphertext) -> asc_pb2.RequestUserDecryption:
@@ -378,6 +428,18 @@ class World:
         """Id of an accepted user decryption."""
         (request_id,) = self.send(REQUESTER, self.user_request(*records)).ids
         return request_id
+
+
+def rederived(values: dict[bytes, bytes]) -> dict[bytes, bytes]:
+    """The proven keys of a state with their derived keys computed anew."""
+    reader = MemoryReader()
+    reader.values = {key: value for key, value in values.items() if not is_derived(key)}
+    state = State(reader)
+    for module in MODULES:
+        if module.derive is not None:
+            module.derive(state)
+    reader.apply(state)
+    return reader.values
 
 
 def ready_world(parties: int = 4) -> World:

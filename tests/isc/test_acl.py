@@ -41,7 +41,8 @@ def allowed(world: World, application: str = APPLICATION) -> tuple[bool, bool]:
     """Whether the user may ask for (public, user) decryption."""
     kind = KINDS[isc_pb2.KIND_ACL]
     arguments = (world.state, application, HANDLE, USER.address)
-    return kind.allows_public(*arguments), kind.allows_user(*arguments)
+    public, user = kind.public_allowance(*arguments), kind.user_allowance(*arguments)
+    return public is not None, user is not None
 
 
 def test_every_kind_of_the_schema_is_in_the_table() -> None:
@@ -53,7 +54,7 @@ def test_nothing_is_allowed_by_default() -> None:
     """Not even to the owner."""
     world = World()
     assert allowed(world) == (False, False)
-    assert not acl.allows_user(world.state, APPLICATION, HANDLE, OWNER.address)
+    assert not acl.user_allowance(world.state, APPLICATION, HANDLE, OWNER.address)
 
 
 def test_grant_allows_both_and_revoke_ends_it() -> None:
@@ -72,8 +73,8 @@ def test_grant_is_of_one_account_handle_and_application() -> None:
     world = World()
     world.send(OWNER, grant())
     assert allowed(world, OTHER_APPLICATION) == (False, False)
-    assert not acl.allows_user(world.state, APPLICATION, HANDLE, STRANGER.address)
-    assert not acl.allows_user(world.state, APPLICATION, HandleId(bytes(32)), USER.address)
+    assert not acl.user_allowance(world.state, APPLICATION, HANDLE, STRANGER.address)
+    assert not acl.user_allowance(world.state, APPLICATION, HandleId(bytes(32)), USER.address)
 
 
 def test_public_allows_public_decryption_only() -> None:

@@ -16,6 +16,9 @@ class RequestKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REQUEST_KIND_CRS_GENERATION: _ClassVar[RequestKind]
     REQUEST_KIND_PUBLIC_DECRYPTION: _ClassVar[RequestKind]
     REQUEST_KIND_USER_DECRYPTION: _ClassVar[RequestKind]
+    REQUEST_KIND_PREPROCESSING: _ClassVar[RequestKind]
+    REQUEST_KIND_EPOCH_CHANGE: _ClassVar[RequestKind]
+    REQUEST_KIND_KEY_DESTRUCTION: _ClassVar[RequestKind]
 
 class Status(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -33,16 +36,27 @@ class FailureCode(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FAILURE_CODE_NOISE_OUT_OF_RANGE: _ClassVar[FailureCode]
     FAILURE_CODE_UNKNOWN_KEY: _ClassVar[FailureCode]
     FAILURE_CODE_INTERNAL: _ClassVar[FailureCode]
+    FAILURE_CODE_ABORTED: _ClassVar[FailureCode]
+    FAILURE_CODE_PROTOCOL: _ClassVar[FailureCode]
+    FAILURE_CODE_EPOCH_ENDED: _ClassVar[FailureCode]
 
 class KeyStatus(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     KEY_STATUS_UNSPECIFIED: _ClassVar[KeyStatus]
     KEY_STATUS_ACTIVE: _ClassVar[KeyStatus]
+    KEY_STATUS_PENDING: _ClassVar[KeyStatus]
+    KEY_STATUS_SUSPENDED: _ClassVar[KeyStatus]
+    KEY_STATUS_REVOKED: _ClassVar[KeyStatus]
+    KEY_STATUS_DESTROYED: _ClassVar[KeyStatus]
+    KEY_STATUS_CONSUMED: _ClassVar[KeyStatus]
 REQUEST_KIND_UNSPECIFIED: RequestKind
 REQUEST_KIND_KEY_GENERATION: RequestKind
 REQUEST_KIND_CRS_GENERATION: RequestKind
 REQUEST_KIND_PUBLIC_DECRYPTION: RequestKind
 REQUEST_KIND_USER_DECRYPTION: RequestKind
+REQUEST_KIND_PREPROCESSING: RequestKind
+REQUEST_KIND_EPOCH_CHANGE: RequestKind
+REQUEST_KIND_KEY_DESTRUCTION: RequestKind
 STATUS_UNSPECIFIED: Status
 STATUS_PENDING: Status
 STATUS_FULFILLED: Status
@@ -54,35 +68,67 @@ FAILURE_CODE_CIPHERTEXT_MALFORMED: FailureCode
 FAILURE_CODE_NOISE_OUT_OF_RANGE: FailureCode
 FAILURE_CODE_UNKNOWN_KEY: FailureCode
 FAILURE_CODE_INTERNAL: FailureCode
+FAILURE_CODE_ABORTED: FailureCode
+FAILURE_CODE_PROTOCOL: FailureCode
+FAILURE_CODE_EPOCH_ENDED: FailureCode
 KEY_STATUS_UNSPECIFIED: KeyStatus
 KEY_STATUS_ACTIVE: KeyStatus
+KEY_STATUS_PENDING: KeyStatus
+KEY_STATUS_SUSPENDED: KeyStatus
+KEY_STATUS_REVOKED: KeyStatus
+KEY_STATUS_DESTROYED: KeyStatus
+KEY_STATUS_CONSUMED: KeyStatus
 
-class RequestKeyGeneration(_message.Message):
+class RequestPreprocessing(_message.Message):
     __slots__ = ("parameters",)
     PARAMETERS_FIELD_NUMBER: _ClassVar[int]
     parameters: str
     def __init__(self, parameters: _Optional[str] = ...) -> None: ...
 
+class RequestKeyGeneration(_message.Message):
+    __slots__ = ("parameters", "preprocessing_id", "dealer")
+    PARAMETERS_FIELD_NUMBER: _ClassVar[int]
+    PREPROCESSING_ID_FIELD_NUMBER: _ClassVar[int]
+    DEALER_FIELD_NUMBER: _ClassVar[int]
+    parameters: str
+    preprocessing_id: bytes
+    dealer: bool
+    def __init__(self, parameters: _Optional[str] = ..., preprocessing_id: _Optional[bytes] = ..., dealer: _Optional[bool] = ...) -> None: ...
+
 class RequestCrsGeneration(_message.Message):
-    __slots__ = ("key_id", "max_bits")
+    __slots__ = ("key_id", "max_bits", "dealer")
     KEY_ID_FIELD_NUMBER: _ClassVar[int]
     MAX_BITS_FIELD_NUMBER: _ClassVar[int]
+    DEALER_FIELD_NUMBER: _ClassVar[int]
     key_id: bytes
     max_bits: int
-    def __init__(self, key_id: _Optional[bytes] = ..., max_bits: _Optional[int] = ...) -> None: ...
+    dealer: bool
+    def __init__(self, key_id: _Optional[bytes] = ..., max_bits: _Optional[int] = ..., dealer: _Optional[bool] = ...) -> None: ...
+
+class RequestRefresh(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class AbortGeneration(_message.Message):
+    __slots__ = ("request_id",)
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    request_id: bytes
+    def __init__(self, request_id: _Optional[bytes] = ...) -> None: ...
 
 class RequestPublicDecryption(_message.Message):
-    __slots__ = ("application", "key_id", "ciphertexts")
+    __slots__ = ("application", "key_id", "ciphertexts", "relayer")
     APPLICATION_FIELD_NUMBER: _ClassVar[int]
     KEY_ID_FIELD_NUMBER: _ClassVar[int]
     CIPHERTEXTS_FIELD_NUMBER: _ClassVar[int]
+    RELAYER_FIELD_NUMBER: _ClassVar[int]
     application: str
     key_id: bytes
     ciphertexts: _containers.RepeatedCompositeFieldContainer[_isc_pb2.Ciphertext]
-    def __init__(self, application: _Optional[str] = ..., key_id: _Optional[bytes] = ..., ciphertexts: _Optional[_Iterable[_Union[_isc_pb2.Ciphertext, _Mapping]]] = ...) -> None: ...
+    relayer: bytes
+    def __init__(self, application: _Optional[str] = ..., key_id: _Optional[bytes] = ..., ciphertexts: _Optional[_Iterable[_Union[_isc_pb2.Ciphertext, _Mapping]]] = ..., relayer: _Optional[bytes] = ...) -> None: ...
 
 class RequestUserDecryption(_message.Message):
-    __slots__ = ("application", "key_id", "ciphertexts", "user", "user_public_key", "authorization_expires_at_height", "user_signature")
+    __slots__ = ("application", "key_id", "ciphertexts", "user", "user_public_key", "authorization_expires_at_height", "user_signature", "relayer")
     APPLICATION_FIELD_NUMBER: _ClassVar[int]
     KEY_ID_FIELD_NUMBER: _ClassVar[int]
     CIPHERTEXTS_FIELD_NUMBER: _ClassVar[int]
@@ -90,6 +136,7 @@ class RequestUserDecryption(_message.Message):
     USER_PUBLIC_KEY_FIELD_NUMBER: _ClassVar[int]
     AUTHORIZATION_EXPIRES_AT_HEIGHT_FIELD_NUMBER: _ClassVar[int]
     USER_SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    RELAYER_FIELD_NUMBER: _ClassVar[int]
     application: str
     key_id: bytes
     ciphertexts: _containers.RepeatedCompositeFieldContainer[_isc_pb2.Ciphertext]
@@ -97,10 +144,11 @@ class RequestUserDecryption(_message.Message):
     user_public_key: bytes
     authorization_expires_at_height: int
     user_signature: bytes
-    def __init__(self, application: _Optional[str] = ..., key_id: _Optional[bytes] = ..., ciphertexts: _Optional[_Iterable[_Union[_isc_pb2.Ciphertext, _Mapping]]] = ..., user: _Optional[bytes] = ..., user_public_key: _Optional[bytes] = ..., authorization_expires_at_height: _Optional[int] = ..., user_signature: _Optional[bytes] = ...) -> None: ...
+    relayer: bytes
+    def __init__(self, application: _Optional[str] = ..., key_id: _Optional[bytes] = ..., ciphertexts: _Optional[_Iterable[_Union[_isc_pb2.Ciphertext, _Mapping]]] = ..., user: _Optional[bytes] = ..., user_public_key: _Optional[bytes] = ..., authorization_expires_at_height: _Optional[int] = ..., user_signature: _Optional[bytes] = ..., relayer: _Optional[bytes] = ...) -> None: ...
 
 class LogEntry(_message.Message):
-    __slots__ = ("sequence", "request_id", "kind", "chain_id", "height", "requester", "epoch_id", "parties", "threshold", "thresholds", "deadline_height", "price", "application", "domain", "key_id", "ciphertexts", "user", "user_public_key", "parameters", "max_bits", "dealer")
+    __slots__ = ("sequence", "request_id", "kind", "chain_id", "height", "requester", "epoch_id", "parties", "threshold", "thresholds", "deadline_height", "price", "application", "domain", "key_id", "ciphertexts", "user", "user_public_key", "parameters", "max_bits", "dealer", "relayer", "relayer_units", "allowances", "first_block", "next_epoch_id", "key_ids", "preprocessing_id")
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -122,6 +170,13 @@ class LogEntry(_message.Message):
     PARAMETERS_FIELD_NUMBER: _ClassVar[int]
     MAX_BITS_FIELD_NUMBER: _ClassVar[int]
     DEALER_FIELD_NUMBER: _ClassVar[int]
+    RELAYER_FIELD_NUMBER: _ClassVar[int]
+    RELAYER_UNITS_FIELD_NUMBER: _ClassVar[int]
+    ALLOWANCES_FIELD_NUMBER: _ClassVar[int]
+    FIRST_BLOCK_FIELD_NUMBER: _ClassVar[int]
+    NEXT_EPOCH_ID_FIELD_NUMBER: _ClassVar[int]
+    KEY_IDS_FIELD_NUMBER: _ClassVar[int]
+    PREPROCESSING_ID_FIELD_NUMBER: _ClassVar[int]
     sequence: int
     request_id: bytes
     kind: RequestKind
@@ -143,7 +198,14 @@ class LogEntry(_message.Message):
     parameters: str
     max_bits: int
     dealer: bool
-    def __init__(self, sequence: _Optional[int] = ..., request_id: _Optional[bytes] = ..., kind: _Optional[_Union[RequestKind, str]] = ..., chain_id: _Optional[str] = ..., height: _Optional[int] = ..., requester: _Optional[bytes] = ..., epoch_id: _Optional[int] = ..., parties: _Optional[int] = ..., threshold: _Optional[int] = ..., thresholds: _Optional[_Union[_config_pb2.Thresholds, _Mapping]] = ..., deadline_height: _Optional[int] = ..., price: _Optional[int] = ..., application: _Optional[str] = ..., domain: _Optional[_Union[_isc_pb2.Domain, _Mapping]] = ..., key_id: _Optional[bytes] = ..., ciphertexts: _Optional[_Iterable[_Union[_isc_pb2.Ciphertext, _Mapping]]] = ..., user: _Optional[bytes] = ..., user_public_key: _Optional[bytes] = ..., parameters: _Optional[str] = ..., max_bits: _Optional[int] = ..., dealer: _Optional[bool] = ...) -> None: ...
+    relayer: bytes
+    relayer_units: int
+    allowances: _containers.RepeatedCompositeFieldContainer[_isc_pb2.Allowance]
+    first_block: int
+    next_epoch_id: int
+    key_ids: _containers.RepeatedScalarFieldContainer[bytes]
+    preprocessing_id: bytes
+    def __init__(self, sequence: _Optional[int] = ..., request_id: _Optional[bytes] = ..., kind: _Optional[_Union[RequestKind, str]] = ..., chain_id: _Optional[str] = ..., height: _Optional[int] = ..., requester: _Optional[bytes] = ..., epoch_id: _Optional[int] = ..., parties: _Optional[int] = ..., threshold: _Optional[int] = ..., thresholds: _Optional[_Union[_config_pb2.Thresholds, _Mapping]] = ..., deadline_height: _Optional[int] = ..., price: _Optional[int] = ..., application: _Optional[str] = ..., domain: _Optional[_Union[_isc_pb2.Domain, _Mapping]] = ..., key_id: _Optional[bytes] = ..., ciphertexts: _Optional[_Iterable[_Union[_isc_pb2.Ciphertext, _Mapping]]] = ..., user: _Optional[bytes] = ..., user_public_key: _Optional[bytes] = ..., parameters: _Optional[str] = ..., max_bits: _Optional[int] = ..., dealer: _Optional[bool] = ..., relayer: _Optional[bytes] = ..., relayer_units: _Optional[int] = ..., allowances: _Optional[_Iterable[_Union[_isc_pb2.Allowance, _Mapping]]] = ..., first_block: _Optional[int] = ..., next_epoch_id: _Optional[int] = ..., key_ids: _Optional[_Iterable[bytes]] = ..., preprocessing_id: _Optional[bytes] = ...) -> None: ...
 
 class MaterialDigest(_message.Message):
     __slots__ = ("kind", "digest", "size")
@@ -215,6 +277,34 @@ class Accuse(_message.Message):
     accused: _containers.RepeatedScalarFieldContainer[int]
     def __init__(self, request_id: _Optional[bytes] = ..., party: _Optional[int] = ..., accused: _Optional[_Iterable[int]] = ...) -> None: ...
 
+class ReportProgress(_message.Message):
+    __slots__ = ("request_id", "party", "phase", "done", "total")
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    PARTY_FIELD_NUMBER: _ClassVar[int]
+    PHASE_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    request_id: bytes
+    party: int
+    phase: str
+    done: int
+    total: int
+    def __init__(self, request_id: _Optional[bytes] = ..., party: _Optional[int] = ..., phase: _Optional[str] = ..., done: _Optional[int] = ..., total: _Optional[int] = ...) -> None: ...
+
+class Progress(_message.Message):
+    __slots__ = ("party", "phase", "done", "total", "height")
+    PARTY_FIELD_NUMBER: _ClassVar[int]
+    PHASE_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    party: int
+    phase: str
+    done: int
+    total: int
+    height: int
+    def __init__(self, party: _Optional[int] = ..., phase: _Optional[str] = ..., done: _Optional[int] = ..., total: _Optional[int] = ..., height: _Optional[int] = ...) -> None: ...
+
 class Answer(_message.Message):
     __slots__ = ("party", "height", "fulfil", "failure", "canonical_digest")
     PARTY_FIELD_NUMBER: _ClassVar[int]
@@ -248,7 +338,7 @@ class Accusation(_message.Message):
     def __init__(self, accused: _Optional[int] = ..., accusers: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class RequestStatus(_message.Message):
-    __slots__ = ("request_id", "sequence", "status", "opened_height", "decided_height", "closed_height", "agreed_digest", "answered", "agreed", "failed", "conflicts", "accusations", "failure")
+    __slots__ = ("request_id", "sequence", "status", "opened_height", "decided_height", "closed_height", "agreed_digest", "answered", "agreed", "failed", "conflicts", "accusations", "failure", "carries_payload", "prune_height")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
@@ -262,6 +352,8 @@ class RequestStatus(_message.Message):
     CONFLICTS_FIELD_NUMBER: _ClassVar[int]
     ACCUSATIONS_FIELD_NUMBER: _ClassVar[int]
     FAILURE_FIELD_NUMBER: _ClassVar[int]
+    CARRIES_PAYLOAD_FIELD_NUMBER: _ClassVar[int]
+    PRUNE_HEIGHT_FIELD_NUMBER: _ClassVar[int]
     request_id: bytes
     sequence: int
     status: Status
@@ -275,10 +367,88 @@ class RequestStatus(_message.Message):
     conflicts: _containers.RepeatedCompositeFieldContainer[Conflict]
     accusations: _containers.RepeatedCompositeFieldContainer[Accusation]
     failure: FailureCode
-    def __init__(self, request_id: _Optional[bytes] = ..., sequence: _Optional[int] = ..., status: _Optional[_Union[Status, str]] = ..., opened_height: _Optional[int] = ..., decided_height: _Optional[int] = ..., closed_height: _Optional[int] = ..., agreed_digest: _Optional[bytes] = ..., answered: _Optional[_Iterable[int]] = ..., agreed: _Optional[_Iterable[int]] = ..., failed: _Optional[_Iterable[int]] = ..., conflicts: _Optional[_Iterable[_Union[Conflict, _Mapping]]] = ..., accusations: _Optional[_Iterable[_Union[Accusation, _Mapping]]] = ..., failure: _Optional[_Union[FailureCode, str]] = ...) -> None: ...
+    carries_payload: bool
+    prune_height: int
+    def __init__(self, request_id: _Optional[bytes] = ..., sequence: _Optional[int] = ..., status: _Optional[_Union[Status, str]] = ..., opened_height: _Optional[int] = ..., decided_height: _Optional[int] = ..., closed_height: _Optional[int] = ..., agreed_digest: _Optional[bytes] = ..., answered: _Optional[_Iterable[int]] = ..., agreed: _Optional[_Iterable[int]] = ..., failed: _Optional[_Iterable[int]] = ..., conflicts: _Optional[_Iterable[_Union[Conflict, _Mapping]]] = ..., accusations: _Optional[_Iterable[_Union[Accusation, _Mapping]]] = ..., failure: _Optional[_Union[FailureCode, str]] = ..., carries_payload: _Optional[bool] = ..., prune_height: _Optional[int] = ...) -> None: ...
+
+class AuditRecord(_message.Message):
+    __slots__ = ("sequence", "request_id", "request_sequence", "kind", "status", "failure", "requester", "user", "relayer", "application", "key_id", "handles", "allowances", "request_height", "decided_height", "epoch_id", "result_digest", "agreed", "price", "paid", "relayer_units", "refunded", "next_epoch_id")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    STATUS_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    REQUESTER_FIELD_NUMBER: _ClassVar[int]
+    USER_FIELD_NUMBER: _ClassVar[int]
+    RELAYER_FIELD_NUMBER: _ClassVar[int]
+    APPLICATION_FIELD_NUMBER: _ClassVar[int]
+    KEY_ID_FIELD_NUMBER: _ClassVar[int]
+    HANDLES_FIELD_NUMBER: _ClassVar[int]
+    ALLOWANCES_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    DECIDED_HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_ID_FIELD_NUMBER: _ClassVar[int]
+    RESULT_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    AGREED_FIELD_NUMBER: _ClassVar[int]
+    PRICE_FIELD_NUMBER: _ClassVar[int]
+    PAID_FIELD_NUMBER: _ClassVar[int]
+    RELAYER_UNITS_FIELD_NUMBER: _ClassVar[int]
+    REFUNDED_FIELD_NUMBER: _ClassVar[int]
+    NEXT_EPOCH_ID_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    request_id: bytes
+    request_sequence: int
+    kind: RequestKind
+    status: Status
+    failure: FailureCode
+    requester: bytes
+    user: bytes
+    relayer: bytes
+    application: str
+    key_id: bytes
+    handles: _containers.RepeatedScalarFieldContainer[bytes]
+    allowances: _containers.RepeatedCompositeFieldContainer[_isc_pb2.Allowance]
+    request_height: int
+    decided_height: int
+    epoch_id: int
+    result_digest: bytes
+    agreed: _containers.RepeatedScalarFieldContainer[int]
+    price: int
+    paid: int
+    relayer_units: int
+    refunded: int
+    next_epoch_id: int
+    def __init__(self, sequence: _Optional[int] = ..., request_id: _Optional[bytes] = ..., request_sequence: _Optional[int] = ..., kind: _Optional[_Union[RequestKind, str]] = ..., status: _Optional[_Union[Status, str]] = ..., failure: _Optional[_Union[FailureCode, str]] = ..., requester: _Optional[bytes] = ..., user: _Optional[bytes] = ..., relayer: _Optional[bytes] = ..., application: _Optional[str] = ..., key_id: _Optional[bytes] = ..., handles: _Optional[_Iterable[bytes]] = ..., allowances: _Optional[_Iterable[_Union[_isc_pb2.Allowance, _Mapping]]] = ..., request_height: _Optional[int] = ..., decided_height: _Optional[int] = ..., epoch_id: _Optional[int] = ..., result_digest: _Optional[bytes] = ..., agreed: _Optional[_Iterable[int]] = ..., price: _Optional[int] = ..., paid: _Optional[int] = ..., relayer_units: _Optional[int] = ..., refunded: _Optional[int] = ..., next_epoch_id: _Optional[int] = ...) -> None: ...
+
+class EvidenceRecord(_message.Message):
+    __slots__ = ("sequence", "height", "request_id", "request_sequence", "epoch_id", "party", "verification_key", "first_digest", "first", "second_digest", "second")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    EPOCH_ID_FIELD_NUMBER: _ClassVar[int]
+    PARTY_FIELD_NUMBER: _ClassVar[int]
+    VERIFICATION_KEY_FIELD_NUMBER: _ClassVar[int]
+    FIRST_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    FIRST_FIELD_NUMBER: _ClassVar[int]
+    SECOND_DIGEST_FIELD_NUMBER: _ClassVar[int]
+    SECOND_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    height: int
+    request_id: bytes
+    request_sequence: int
+    epoch_id: int
+    party: int
+    verification_key: bytes
+    first_digest: bytes
+    first: Fulfil
+    second_digest: bytes
+    second: Fulfil
+    def __init__(self, sequence: _Optional[int] = ..., height: _Optional[int] = ..., request_id: _Optional[bytes] = ..., request_sequence: _Optional[int] = ..., epoch_id: _Optional[int] = ..., party: _Optional[int] = ..., verification_key: _Optional[bytes] = ..., first_digest: _Optional[bytes] = ..., first: _Optional[_Union[Fulfil, _Mapping]] = ..., second_digest: _Optional[bytes] = ..., second: _Optional[_Union[Fulfil, _Mapping]] = ...) -> None: ...
 
 class MaterialRecord(_message.Message):
-    __slots__ = ("id", "status", "parameters", "epoch_id", "dealer", "digests", "active_height", "key_id", "max_bits", "signatures")
+    __slots__ = ("id", "status", "parameters", "epoch_id", "dealer", "digests", "active_height", "key_id", "max_bits", "signatures", "preprocessing_id", "consumed_by", "status_height", "born_epoch_id", "destruction_id")
     ID_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
     PARAMETERS_FIELD_NUMBER: _ClassVar[int]
@@ -289,6 +459,11 @@ class MaterialRecord(_message.Message):
     KEY_ID_FIELD_NUMBER: _ClassVar[int]
     MAX_BITS_FIELD_NUMBER: _ClassVar[int]
     SIGNATURES_FIELD_NUMBER: _ClassVar[int]
+    PREPROCESSING_ID_FIELD_NUMBER: _ClassVar[int]
+    CONSUMED_BY_FIELD_NUMBER: _ClassVar[int]
+    STATUS_HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    BORN_EPOCH_ID_FIELD_NUMBER: _ClassVar[int]
+    DESTRUCTION_ID_FIELD_NUMBER: _ClassVar[int]
     id: bytes
     status: KeyStatus
     parameters: str
@@ -299,7 +474,12 @@ class MaterialRecord(_message.Message):
     key_id: bytes
     max_bits: int
     signatures: _containers.RepeatedCompositeFieldContainer[PartySignature]
-    def __init__(self, id: _Optional[bytes] = ..., status: _Optional[_Union[KeyStatus, str]] = ..., parameters: _Optional[str] = ..., epoch_id: _Optional[int] = ..., dealer: _Optional[bool] = ..., digests: _Optional[_Iterable[_Union[MaterialDigest, _Mapping]]] = ..., active_height: _Optional[int] = ..., key_id: _Optional[bytes] = ..., max_bits: _Optional[int] = ..., signatures: _Optional[_Iterable[_Union[PartySignature, _Mapping]]] = ...) -> None: ...
+    preprocessing_id: bytes
+    consumed_by: bytes
+    status_height: int
+    born_epoch_id: int
+    destruction_id: bytes
+    def __init__(self, id: _Optional[bytes] = ..., status: _Optional[_Union[KeyStatus, str]] = ..., parameters: _Optional[str] = ..., epoch_id: _Optional[int] = ..., dealer: _Optional[bool] = ..., digests: _Optional[_Iterable[_Union[MaterialDigest, _Mapping]]] = ..., active_height: _Optional[int] = ..., key_id: _Optional[bytes] = ..., max_bits: _Optional[int] = ..., signatures: _Optional[_Iterable[_Union[PartySignature, _Mapping]]] = ..., preprocessing_id: _Optional[bytes] = ..., consumed_by: _Optional[bytes] = ..., status_height: _Optional[int] = ..., born_epoch_id: _Optional[int] = ..., destruction_id: _Optional[bytes] = ...) -> None: ...
 
 class PartySignature(_message.Message):
     __slots__ = ("party", "signature")

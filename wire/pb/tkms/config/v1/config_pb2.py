@@ -22,33 +22,72 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from wire.pb.tkms.isc.v1 import isc_pb2 as tkms_dot_isc_dot_v1_dot_isc__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1btkms/config/v1/config.proto\x12\x0etkms.config.v1\"\x95\x01\n\x05Party\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x03 \x01(\x0c\x12\x18\n\x10verification_key\x18\x04 \x01(\x0c\x12\x17\n\x0ftls_certificate\x18\x05 \x01(\x0c\x12\x14\n\x0cpeer_address\x18\x06 \x01(\t\x12\x15\n\rstorage_label\x18\x07 \x01(\t\"T\n\nThresholds\x12\x19\n\x11public_decryption\x18\x01 \x01(\r\x12\x17\n\x0fuser_decryption\x18\x02 \x01(\r\x12\x12\n\ngeneration\x18\x03 \x01(\r\"~\n\x05\x45poch\x12\n\n\x02id\x18\x01 \x01(\x04\x12&\n\x07parties\x18\x02 \x03(\x0b\x32\x15.tkms.config.v1.Party\x12\x11\n\tthreshold\x18\x03 \x01(\r\x12.\n\nthresholds\x18\x04 \x01(\x0b\x32\x1a.tkms.config.v1.Thresholds\"8\n\x05Price\x12\x0f\n\x07message\x18\x01 \x01(\t\x12\x0c\n\x04\x62\x61se\x18\x02 \x01(\x04\x12\x10\n\x08per_byte\x18\x03 \x01(\x04\"i\n\x06Prices\x12\x18\n\x10transaction_base\x18\x01 \x01(\x04\x12\x1c\n\x14transaction_per_byte\x18\x02 \x01(\x04\x12\'\n\x08messages\x18\x03 \x03(\x0b\x32\x15.tkms.config.v1.Price\"\xcb\x03\n\nParameters\x12\x1d\n\x15max_transaction_bytes\x18\x01 \x01(\r\x12\x14\n\x0cmax_messages\x18\x02 \x01(\r\x12\x16\n\x0emax_ttl_blocks\x18\x03 \x01(\r\x12#\n\x1bmax_ciphertexts_per_request\x18\x04 \x01(\r\x12\x14\n\x0cinline_limit\x18\x05 \x01(\r\x12\x1c\n\x14max_ciphertext_bytes\x18\x06 \x01(\x04\x12\"\n\x1a\x64\x65\x63ryption_deadline_blocks\x18\x07 \x01(\r\x12\"\n\x1ageneration_deadline_blocks\x18\x08 \x01(\r\x12\x18\n\x10retention_blocks\x18\t \x01(\r\x12\x16\n\x0e\x66\x61ucet_enabled\x18\n \x01(\x08\x12\x18\n\x10\x66\x61ucet_per_claim\x18\x0b \x01(\x04\x12\x19\n\x11\x66\x61ucet_per_window\x18\x0c \x01(\x04\x12\x1c\n\x14\x66\x61ucet_window_blocks\x18\r \x01(\r\x12\x18\n\x10insecure_dealing\x18\x0e \x01(\x08\x12\x18\n\x10storage_base_url\x18\x0f \x01(\t\x12\x16\n\x0eparameter_sets\x18\x10 \x03(\t\"R\n\nRoleChange\x12\"\n\x04role\x18\x01 \x01(\x0e\x32\x14.tkms.config.v1.Role\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\x0c\x12\x0f\n\x07granted\x18\x03 \x01(\x08\"\xe5\x01\n\x0eScheduleChange\x12\x19\n\x11\x61\x63tivation_height\x18\x01 \x01(\x04\x12&\n\x05\x65poch\x18\x02 \x01(\x0b\x32\x15.tkms.config.v1.EpochH\x00\x12(\n\x06prices\x18\x03 \x01(\x0b\x32\x16.tkms.config.v1.PricesH\x00\x12\x30\n\nparameters\x18\x04 \x01(\x0b\x32\x1a.tkms.config.v1.ParametersH\x00\x12*\n\x04role\x18\x05 \x01(\x0b\x32\x1a.tkms.config.v1.RoleChangeH\x00\x42\x08\n\x06\x63hange\"\x1f\n\x0bRoleHolders\x12\x10\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0c*T\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0e\n\nROLE_ADMIN\x10\x01\x12\x12\n\x0eROLE_REGISTRAR\x10\x02\x12\x12\n\x0eROLE_GENERATOR\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1btkms/config/v1/config.proto\x12\x0etkms.config.v1\x1a\x15tkms/isc/v1/isc.proto\"\x95\x01\n\x05Party\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x03 \x01(\x0c\x12\x18\n\x10verification_key\x18\x04 \x01(\x0c\x12\x17\n\x0ftls_certificate\x18\x05 \x01(\x0c\x12\x14\n\x0cpeer_address\x18\x06 \x01(\t\x12\x15\n\rstorage_label\x18\x07 \x01(\t\"T\n\nThresholds\x12\x19\n\x11public_decryption\x18\x01 \x01(\r\x12\x17\n\x0fuser_decryption\x18\x02 \x01(\r\x12\x12\n\ngeneration\x18\x03 \x01(\r\"~\n\x05\x45poch\x12\n\n\x02id\x18\x01 \x01(\x04\x12&\n\x07parties\x18\x02 \x03(\x0b\x32\x15.tkms.config.v1.Party\x12\x11\n\tthreshold\x18\x03 \x01(\r\x12.\n\nthresholds\x18\x04 \x01(\x0b\x32\x1a.tkms.config.v1.Thresholds\"J\n\x0cPendingEpoch\x12\x10\n\x08\x65poch_id\x18\x01 \x01(\x04\x12\x12\n\nrequest_id\x18\x02 \x01(\x0c\x12\x14\n\x0csince_height\x18\x03 \x01(\x04\"8\n\x05Price\x12\x0f\n\x07message\x18\x01 \x01(\t\x12\x0c\n\x04\x62\x61se\x18\x02 \x01(\x04\x12\x10\n\x08per_byte\x18\x03 \x01(\x04\"\x83\x01\n\x06Prices\x12\x18\n\x10transaction_base\x18\x01 \x01(\x04\x12\x1c\n\x14transaction_per_byte\x18\x02 \x01(\x04\x12\'\n\x08messages\x18\x03 \x03(\x0b\x32\x15.tkms.config.v1.Price\x12\x18\n\x10relayer_permille\x18\x04 \x01(\r\"\xd7\x05\n\nParameters\x12\x1d\n\x15max_transaction_bytes\x18\x01 \x01(\r\x12\x14\n\x0cmax_messages\x18\x02 \x01(\r\x12\x16\n\x0emax_ttl_blocks\x18\x03 \x01(\r\x12#\n\x1bmax_ciphertexts_per_request\x18\x04 \x01(\r\x12\x14\n\x0cinline_limit\x18\x05 \x01(\r\x12\x1c\n\x14max_ciphertext_bytes\x18\x06 \x01(\x04\x12\"\n\x1a\x64\x65\x63ryption_deadline_blocks\x18\x07 \x01(\r\x12\"\n\x1ageneration_deadline_blocks\x18\x08 \x01(\r\x12\x18\n\x10retention_blocks\x18\t \x01(\r\x12\x16\n\x0e\x66\x61ucet_enabled\x18\n \x01(\x08\x12\x18\n\x10\x66\x61ucet_per_claim\x18\x0b \x01(\x04\x12\x19\n\x11\x66\x61ucet_per_window\x18\x0c \x01(\x04\x12\x1c\n\x14\x66\x61ucet_window_blocks\x18\r \x01(\r\x12\x18\n\x10insecure_dealing\x18\x0e \x01(\x08\x12\x18\n\x10storage_base_url\x18\x0f \x01(\t\x12\x16\n\x0eparameter_sets\x18\x10 \x03(\t\x12\x15\n\rmax_block_gas\x18\x11 \x01(\x04\x12\x17\n\x0fmax_block_bytes\x18\x12 \x01(\r\x12\x19\n\x11safety_lane_bytes\x18\x13 \x01(\r\x12!\n\x19safety_messages_per_block\x18\x14 \x01(\r\x12\x1d\n\x15max_block_gap_seconds\x18\x15 \x01(\r\x12\x19\n\x11\x66\x65\x65_payout_blocks\x18\x16 \x01(\r\x12\x1b\n\x13proposal_ttl_blocks\x18\x17 \x01(\r\x12\x1f\n\x17refresh_interval_blocks\x18\x18 \x01(\r\x12$\n\x1c\x65poch_change_deadline_blocks\x18\x19 \x01(\r\"R\n\nRoleChange\x12\"\n\x04role\x18\x01 \x01(\x0e\x32\x14.tkms.config.v1.Role\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\x0c\x12\x0f\n\x07granted\x18\x03 \x01(\x08\"@\n\nRoleQuorum\x12\"\n\x04role\x18\x01 \x01(\x0e\x32\x14.tkms.config.v1.Role\x12\x0e\n\x06quorum\x18\x02 \x01(\r\"/\n\x0bRoleHolders\x12\x10\n\x08\x61\x63\x63ounts\x18\x01 \x03(\x0c\x12\x0e\n\x06quorum\x18\x02 \x01(\r\"<\n\tValidator\x12\x12\n\npublic_key\x18\x01 \x01(\x0c\x12\r\n\x05power\x18\x02 \x01(\x04\x12\x0c\n\x04name\x18\x03 \x01(\t\"@\n\x0fValidatorChange\x12-\n\nvalidators\x18\x01 \x03(\x0b\x32\x19.tkms.config.v1.Validator\"1\n\x0b\x42lockLimits\x12\x11\n\tmax_bytes\x18\x01 \x01(\x03\x12\x0f\n\x07max_gas\x18\x02 \x01(\x03\"T\n\x0e\x45videnceLimits\x12\x16\n\x0emax_age_blocks\x18\x01 \x01(\x04\x12\x17\n\x0fmax_age_seconds\x18\x02 \x01(\x04\x12\x11\n\tmax_bytes\x18\x03 \x01(\r\"s\n\x13\x43onsensusParameters\x12*\n\x05\x62lock\x18\x01 \x01(\x0b\x32\x1b.tkms.config.v1.BlockLimits\x12\x30\n\x08\x65vidence\x18\x02 \x01(\x0b\x32\x1e.tkms.config.v1.EvidenceLimits\"\x1e\n\x07Upgrade\x12\x13\n\x0b\x61pp_version\x18\x01 \x01(\x04\"F\n\tKeyChange\x12\x0e\n\x06key_id\x18\x01 \x01(\x0c\x12)\n\x06\x61\x63tion\x18\x02 \x01(\x0e\x32\x19.tkms.config.v1.KeyAction\"\xe6\x03\n\x06\x43hange\x12&\n\x05\x65poch\x18\x01 \x01(\x0b\x32\x15.tkms.config.v1.EpochH\x00\x12(\n\x06prices\x18\x02 \x01(\x0b\x32\x16.tkms.config.v1.PricesH\x00\x12\x30\n\nparameters\x18\x03 \x01(\x0b\x32\x1a.tkms.config.v1.ParametersH\x00\x12*\n\x04role\x18\x04 \x01(\x0b\x32\x1a.tkms.config.v1.RoleChangeH\x00\x12,\n\x06quorum\x18\x05 \x01(\x0b\x32\x1a.tkms.config.v1.RoleQuorumH\x00\x12\x35\n\nvalidators\x18\x06 \x01(\x0b\x32\x1f.tkms.config.v1.ValidatorChangeH\x00\x12\x38\n\tconsensus\x18\x07 \x01(\x0b\x32#.tkms.config.v1.ConsensusParametersH\x00\x12/\n\x0b\x61pplication\x18\x08 \x01(\x0b\x32\x18.tkms.isc.v1.ApplicationH\x00\x12*\n\x07upgrade\x18\t \x01(\x0b\x32\x17.tkms.config.v1.UpgradeH\x00\x12(\n\x03key\x18\n \x01(\x0b\x32\x19.tkms.config.v1.KeyChangeH\x00\x42\x06\n\x04kind\"a\n\rProposeChange\x12&\n\x06\x63hange\x18\x01 \x01(\x0b\x32\x16.tkms.config.v1.Change\x12\x19\n\x11\x61\x63tivation_height\x18\x02 \x01(\x04\x12\r\n\x05title\x18\x03 \x01(\t\";\n\rApproveChange\x12\x13\n\x0bproposal_id\x18\x01 \x01(\x04\x12\x15\n\rchange_digest\x18\x02 \x01(\x0c\"%\n\x0eWithdrawChange\x12\x13\n\x0bproposal_id\x18\x01 \x01(\x04\"S\n\x0eGenesisAllowed\x12\x0e\n\x06\x66\x61ucet\x18\x01 \x01(\x08\x12\x18\n\x10insecure_dealing\x18\x02 \x01(\x08\x12\x17\n\x0ftest_parameters\x18\x03 \x01(\x08\"\xd3\x01\n\x08Proposal\x12\n\n\x02id\x18\x01 \x01(\x04\x12&\n\x06\x63hange\x18\x02 \x01(\x0b\x32\x16.tkms.config.v1.Change\x12\x19\n\x11\x61\x63tivation_height\x18\x03 \x01(\x04\x12\r\n\x05title\x18\x04 \x01(\t\x12\x10\n\x08proposer\x18\x05 \x01(\x0c\x12\x14\n\x0c\x66iled_height\x18\x06 \x01(\x04\x12\x16\n\x0e\x65xpires_height\x18\x07 \x01(\x04\x12\x11\n\tapprovers\x18\x08 \x03(\x0c\x12\x16\n\x0e\x64\x65\x63ided_height\x18\t \x01(\x04\"\xae\x02\n\x0c\x43onfigRecord\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x13\n\x0bproposal_id\x18\x02 \x01(\x04\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\r\n\x05title\x18\x04 \x01(\t\x12\x10\n\x08proposer\x18\x05 \x01(\x0c\x12\x11\n\tapprovers\x18\x06 \x03(\x0c\x12\x14\n\x0c\x66iled_height\x18\x07 \x01(\x04\x12\x16\n\x0e\x64\x65\x63ided_height\x18\x08 \x01(\x04\x12\x15\n\rclosed_height\x18\t \x01(\x04\x12(\n\x07outcome\x18\n \x01(\x0e\x32\x17.tkms.config.v1.Outcome\x12\x0e\n\x06reason\x18\x0b \x01(\r\x12\x0e\n\x06\x64igest\x18\x0c \x01(\x0c\x12&\n\x06\x63hange\x18\r \x01(\x0b\x32\x16.tkms.config.v1.Change\"F\n\x0bPowerUpdate\x12\x12\n\npublic_key\x18\x01 \x01(\x0c\x12\x14\n\x0cpower_before\x18\x02 \x01(\x04\x12\r\n\x05power\x18\x03 \x01(\x04\"\x9d\x01\n\rEngineUpdates\x12\x0e\n\x06height\x18\x01 \x01(\x04\x12/\n\nvalidators\x18\x02 \x03(\x0b\x32\x1b.tkms.config.v1.PowerUpdate\x12\x36\n\tconsensus\x18\x03 \x01(\x0b\x32#.tkms.config.v1.ConsensusParameters\x12\x13\n\x0b\x61pp_version\x18\x04 \x01(\x04*T\n\x04Role\x12\x14\n\x10ROLE_UNSPECIFIED\x10\x00\x12\x0e\n\nROLE_ADMIN\x10\x01\x12\x12\n\x0eROLE_REGISTRAR\x10\x02\x12\x12\n\x0eROLE_GENERATOR\x10\x03*\x85\x01\n\tKeyAction\x12\x1a\n\x16KEY_ACTION_UNSPECIFIED\x10\x00\x12\x16\n\x12KEY_ACTION_SUSPEND\x10\x01\x12\x15\n\x11KEY_ACTION_RESUME\x10\x02\x12\x15\n\x11KEY_ACTION_REVOKE\x10\x03\x12\x16\n\x12KEY_ACTION_DESTROY\x10\x04*z\n\x07Outcome\x12\x17\n\x13OUTCOME_UNSPECIFIED\x10\x00\x12\x15\n\x11OUTCOME_ACTIVATED\x10\x01\x12\x13\n\x0fOUTCOME_DROPPED\x10\x02\x12\x13\n\x0fOUTCOME_EXPIRED\x10\x03\x12\x15\n\x11OUTCOME_WITHDRAWN\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tkms.config.v1.config_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ROLE']._serialized_start=1389
-  _globals['_ROLE']._serialized_end=1473
-  _globals['_PARTY']._serialized_start=48
-  _globals['_PARTY']._serialized_end=197
-  _globals['_THRESHOLDS']._serialized_start=199
-  _globals['_THRESHOLDS']._serialized_end=283
-  _globals['_EPOCH']._serialized_start=285
-  _globals['_EPOCH']._serialized_end=411
-  _globals['_PRICE']._serialized_start=413
-  _globals['_PRICE']._serialized_end=469
-  _globals['_PRICES']._serialized_start=471
-  _globals['_PRICES']._serialized_end=576
-  _globals['_PARAMETERS']._serialized_start=579
-  _globals['_PARAMETERS']._serialized_end=1038
-  _globals['_ROLECHANGE']._serialized_start=1040
-  _globals['_ROLECHANGE']._serialized_end=1122
-  _globals['_SCHEDULECHANGE']._serialized_start=1125
-  _globals['_SCHEDULECHANGE']._serialized_end=1354
-  _globals['_ROLEHOLDERS']._serialized_start=1356
-  _globals['_ROLEHOLDERS']._serialized_end=1387
+  _globals['_ROLE']._serialized_start=3643
+  _globals['_ROLE']._serialized_end=3727
+  _globals['_KEYACTION']._serialized_start=3730
+  _globals['_KEYACTION']._serialized_end=3863
+  _globals['_OUTCOME']._serialized_start=3865
+  _globals['_OUTCOME']._serialized_end=3987
+  _globals['_PARTY']._serialized_start=71
+  _globals['_PARTY']._serialized_end=220
+  _globals['_THRESHOLDS']._serialized_start=222
+  _globals['_THRESHOLDS']._serialized_end=306
+  _globals['_EPOCH']._serialized_start=308
+  _globals['_EPOCH']._serialized_end=434
+  _globals['_PENDINGEPOCH']._serialized_start=436
+  _globals['_PENDINGEPOCH']._serialized_end=510
+  _globals['_PRICE']._serialized_start=512
+  _globals['_PRICE']._serialized_end=568
+  _globals['_PRICES']._serialized_start=571
+  _globals['_PRICES']._serialized_end=702
+  _globals['_PARAMETERS']._serialized_start=705
+  _globals['_PARAMETERS']._serialized_end=1432
+  _globals['_ROLECHANGE']._serialized_start=1434
+  _globals['_ROLECHANGE']._serialized_end=1516
+  _globals['_ROLEQUORUM']._serialized_start=1518
+  _globals['_ROLEQUORUM']._serialized_end=1582
+  _globals['_ROLEHOLDERS']._serialized_start=1584
+  _globals['_ROLEHOLDERS']._serialized_end=1631
+  _globals['_VALIDATOR']._serialized_start=1633
+  _globals['_VALIDATOR']._serialized_end=1693
+  _globals['_VALIDATORCHANGE']._serialized_start=1695
+  _globals['_VALIDATORCHANGE']._serialized_end=1759
+  _globals['_BLOCKLIMITS']._serialized_start=1761
+  _globals['_BLOCKLIMITS']._serialized_end=1810
+  _globals['_EVIDENCELIMITS']._serialized_start=1812
+  _globals['_EVIDENCELIMITS']._serialized_end=1896
+  _globals['_CONSENSUSPARAMETERS']._serialized_start=1898
+  _globals['_CONSENSUSPARAMETERS']._serialized_end=2013
+  _globals['_UPGRADE']._serialized_start=2015
+  _globals['_UPGRADE']._serialized_end=2045
+  _globals['_KEYCHANGE']._serialized_start=2047
+  _globals['_KEYCHANGE']._serialized_end=2117
+  _globals['_CHANGE']._serialized_start=2120
+  _globals['_CHANGE']._serialized_end=2606
+  _globals['_PROPOSECHANGE']._serialized_start=2608
+  _globals['_PROPOSECHANGE']._serialized_end=2705
+  _globals['_APPROVECHANGE']._serialized_start=2707
+  _globals['_APPROVECHANGE']._serialized_end=2766
+  _globals['_WITHDRAWCHANGE']._serialized_start=2768
+  _globals['_WITHDRAWCHANGE']._serialized_end=2805
+  _globals['_GENESISALLOWED']._serialized_start=2807
+  _globals['_GENESISALLOWED']._serialized_end=2890
+  _globals['_PROPOSAL']._serialized_start=2893
+  _globals['_PROPOSAL']._serialized_end=3104
+  _globals['_CONFIGRECORD']._serialized_start=3107
+  _globals['_CONFIGRECORD']._serialized_end=3409
+  _globals['_POWERUPDATE']._serialized_start=3411
+  _globals['_POWERUPDATE']._serialized_end=3481
+  _globals['_ENGINEUPDATES']._serialized_start=3484
+  _globals['_ENGINEUPDATES']._serialized_end=3641
 # @@protoc_insertion_point(module_scope)

@@ -26,33 +26,41 @@ from wire.pb.tkms.asc.v1 import asc_pb2 as tkms_dot_asc_dot_v1_dot_asc__pb2
 from wire.pb.tkms.state.v1 import state_pb2 as tkms_dot_state_dot_v1_dot_state__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17tkms/core/v1/core.proto\x12\x0ctkms.core.v1\x1a\x15tkms/asc/v1/asc.proto\x1a\x19tkms/state/v1/state.proto\"G\n\nLightBlock\x12\x0e\n\x06height\x18\x01 \x01(\x04\x12\x15\n\rsigned_header\x18\x02 \x01(\x0c\x12\x12\n\nvalidators\x18\x03 \x01(\x0c\"$\n\x04\x42lob\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"\xe2\x01\n\rSubmitRequest\x12)\n\x07headers\x18\x01 \x03(\x0b\x32\x18.tkms.core.v1.LightBlock\x12)\n\x05\x65ntry\x18\x02 \x01(\x0b\x32\x1a.tkms.state.v1.ProvenValue\x12)\n\x05\x65poch\x18\x03 \x01(\x0b\x32\x1a.tkms.state.v1.ProvenValue\x12\'\n\x03key\x18\x04 \x01(\x0b\x32\x1a.tkms.state.v1.ProvenValue\x12\'\n\x0b\x63iphertexts\x18\x05 \x03(\x0b\x32\x12.tkms.core.v1.Blob\"5\n\x0bSubmitReply\x12&\n\x05state\x18\x01 \x01(\x0e\x32\x17.tkms.core.v1.WorkState\"&\n\x0eResultsRequest\x12\x14\n\x0c\x61\x66ter_cursor\x18\x01 \x01(\x04\"\xf5\x01\n\x06Result\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\x04\x12\x12\n\nrequest_id\x18\x02 \x01(\x0c\x12%\n\x06\x66ulfil\x18\x03 \x01(\x0b\x32\x13.tkms.asc.v1.FulfilH\x00\x12-\n\x07\x66\x61ilure\x18\x04 \x01(\x0b\x32\x1a.tkms.asc.v1.ReportFailureH\x00\x12)\n\naccusation\x18\x05 \x01(\x0b\x32\x13.tkms.asc.v1.AccuseH\x00\x12#\n\x07uploads\x18\x06 \x03(\x0b\x32\x12.tkms.core.v1.Blob\x12\x17\n\x0f\x64\x65\x61\x64line_height\x18\x07 \x01(\x04\x42\x08\n\x06\x61nswer\"\x0f\n\rStatusRequest\".\n\nPeerStatus\x12\r\n\x05party\x18\x01 \x01(\r\x12\x11\n\tconnected\x18\x02 \x01(\x08\"\xbc\x01\n\x0bStatusReply\x12\r\n\x05party\x18\x01 \x01(\r\x12\x16\n\x0etrusted_height\x18\x02 \x01(\x04\x12\x10\n\x08\x65poch_id\x18\x03 \x01(\x04\x12\x0f\n\x07key_ids\x18\x04 \x03(\x0c\x12\'\n\x05peers\x18\x05 \x03(\x0b\x32\x18.tkms.core.v1.PeerStatus\x12\x16\n\x0e\x64\x65veloper_mode\x18\x06 \x01(\x08\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x07 \x01(\x04\x12\x10\n\x08\x61nswered\x18\x08 \x01(\x04*\x84\x01\n\tWorkState\x12\x1a\n\x16WORK_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13WORK_STATE_ACCEPTED\x10\x01\x12\x13\n\x0fWORK_STATE_DONE\x10\x02\x12\x15\n\x11WORK_STATE_FAILED\x10\x03\x12\x16\n\x12WORK_STATE_EXPIRED\x10\x04\x32\xd2\x01\n\x0b\x43oreService\x12@\n\x06Submit\x12\x1b.tkms.core.v1.SubmitRequest\x1a\x19.tkms.core.v1.SubmitReply\x12?\n\x07Results\x12\x1c.tkms.core.v1.ResultsRequest\x1a\x14.tkms.core.v1.Result0\x01\x12@\n\x06Status\x12\x1b.tkms.core.v1.StatusRequest\x1a\x19.tkms.core.v1.StatusReplyb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17tkms/core/v1/core.proto\x12\x0ctkms.core.v1\x1a\x15tkms/asc/v1/asc.proto\x1a\x19tkms/state/v1/state.proto\"`\n\nLightBlock\x12\x0e\n\x06height\x18\x01 \x01(\x04\x12\x15\n\rsigned_header\x18\x02 \x01(\x0c\x12\x12\n\nvalidators\x18\x03 \x01(\x0c\x12\x17\n\x0fnext_validators\x18\x04 \x01(\x0c\"$\n\x04\x42lob\x12\x0e\n\x06\x64igest\x18\x01 \x01(\x0c\x12\x0c\n\x04\x64\x61ta\x18\x02 \x01(\x0c\"\x8c\x02\n\rSubmitRequest\x12)\n\x07headers\x18\x01 \x03(\x0b\x32\x18.tkms.core.v1.LightBlock\x12)\n\x05\x65ntry\x18\x02 \x01(\x0b\x32\x1a.tkms.state.v1.ProvenValue\x12)\n\x05\x65poch\x18\x03 \x01(\x0b\x32\x1a.tkms.state.v1.ProvenValue\x12\'\n\x03key\x18\x04 \x01(\x0b\x32\x1a.tkms.state.v1.ProvenValue\x12\'\n\x0b\x63iphertexts\x18\x05 \x03(\x0b\x32\x12.tkms.core.v1.Blob\x12(\n\x04more\x18\x06 \x03(\x0b\x32\x1a.tkms.state.v1.ProvenValue\"5\n\x0bSubmitReply\x12&\n\x05state\x18\x01 \x01(\x0e\x32\x17.tkms.core.v1.WorkState\"~\n\rInformRequest\x12)\n\x07headers\x18\x01 \x03(\x0b\x32\x18.tkms.core.v1.LightBlock\x12)\n\x05\x66\x61\x63ts\x18\x02 \x03(\x0b\x32\x1a.tkms.state.v1.ProvenValue\x12\x17\n\x0fold_epochs_done\x18\x03 \x01(\x08\"\r\n\x0bInformReply\"&\n\x0eResultsRequest\x12\x14\n\x0c\x61\x66ter_cursor\x18\x01 \x01(\x04\"\xa6\x02\n\x06Result\x12\x0e\n\x06\x63ursor\x18\x01 \x01(\x04\x12\x12\n\nrequest_id\x18\x02 \x01(\x0c\x12%\n\x06\x66ulfil\x18\x03 \x01(\x0b\x32\x13.tkms.asc.v1.FulfilH\x00\x12-\n\x07\x66\x61ilure\x18\x04 \x01(\x0b\x32\x1a.tkms.asc.v1.ReportFailureH\x00\x12)\n\naccusation\x18\x05 \x01(\x0b\x32\x13.tkms.asc.v1.AccuseH\x00\x12/\n\x08progress\x18\x08 \x01(\x0b\x32\x1b.tkms.asc.v1.ReportProgressH\x00\x12#\n\x07uploads\x18\x06 \x03(\x0b\x32\x12.tkms.core.v1.Blob\x12\x17\n\x0f\x64\x65\x61\x64line_height\x18\x07 \x01(\x04\x42\x08\n\x06\x61nswer\"\x0f\n\rStatusRequest\".\n\nPeerStatus\x12\r\n\x05party\x18\x01 \x01(\r\x12\x11\n\tconnected\x18\x02 \x01(\x08\"\xc3\x02\n\x0bStatusReply\x12\r\n\x05party\x18\x01 \x01(\r\x12\x16\n\x0etrusted_height\x18\x02 \x01(\x04\x12\x10\n\x08\x65poch_id\x18\x03 \x01(\x04\x12\x0f\n\x07key_ids\x18\x04 \x03(\x0c\x12\'\n\x05peers\x18\x05 \x03(\x0b\x32\x18.tkms.core.v1.PeerStatus\x12\x16\n\x0e\x64\x65veloper_mode\x18\x06 \x01(\x08\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x07 \x01(\x04\x12\x10\n\x08\x61nswered\x18\x08 \x01(\x04\x12\x18\n\x10\x63urrent_epoch_id\x18\r \x01(\x04\x12\x16\n\x0e\x63hange_request\x18\x0e \x01(\x0c\x12\x16\n\x0eheld_epoch_ids\x18\n \x03(\x04\x12\x11\n\tpool_made\x18\x0b \x01(\x04\x12\x11\n\tpool_used\x18\x0c \x01(\x04\x12\x15\n\rlong_requests\x18\x0f \x03(\x0c\"\"\n\x0bTakeRequest\x12\x13\n\x0brequest_ids\x18\x01 \x03(\x0c\"\x0b\n\tTakeReply*\x84\x01\n\tWorkState\x12\x1a\n\x16WORK_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13WORK_STATE_ACCEPTED\x10\x01\x12\x13\n\x0fWORK_STATE_DONE\x10\x02\x12\x15\n\x11WORK_STATE_FAILED\x10\x03\x12\x16\n\x12WORK_STATE_EXPIRED\x10\x04\x32\xd0\x02\n\x0b\x43oreService\x12@\n\x06Submit\x12\x1b.tkms.core.v1.SubmitRequest\x1a\x19.tkms.core.v1.SubmitReply\x12@\n\x06Inform\x12\x1b.tkms.core.v1.InformRequest\x1a\x19.tkms.core.v1.InformReply\x12?\n\x07Results\x12\x1c.tkms.core.v1.ResultsRequest\x1a\x14.tkms.core.v1.Result0\x01\x12@\n\x06Status\x12\x1b.tkms.core.v1.StatusRequest\x1a\x19.tkms.core.v1.StatusReply\x12:\n\x04Take\x12\x19.tkms.core.v1.TakeRequest\x1a\x17.tkms.core.v1.TakeReplyb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tkms.core.v1.core_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_WORKSTATE']._serialized_start=1031
-  _globals['_WORKSTATE']._serialized_end=1163
+  _globals['_WORKSTATE']._serialized_start=1474
+  _globals['_WORKSTATE']._serialized_end=1606
   _globals['_LIGHTBLOCK']._serialized_start=91
-  _globals['_LIGHTBLOCK']._serialized_end=162
-  _globals['_BLOB']._serialized_start=164
-  _globals['_BLOB']._serialized_end=200
-  _globals['_SUBMITREQUEST']._serialized_start=203
-  _globals['_SUBMITREQUEST']._serialized_end=429
-  _globals['_SUBMITREPLY']._serialized_start=431
-  _globals['_SUBMITREPLY']._serialized_end=484
-  _globals['_RESULTSREQUEST']._serialized_start=486
-  _globals['_RESULTSREQUEST']._serialized_end=524
-  _globals['_RESULT']._serialized_start=527
-  _globals['_RESULT']._serialized_end=772
-  _globals['_STATUSREQUEST']._serialized_start=774
-  _globals['_STATUSREQUEST']._serialized_end=789
-  _globals['_PEERSTATUS']._serialized_start=791
-  _globals['_PEERSTATUS']._serialized_end=837
-  _globals['_STATUSREPLY']._serialized_start=840
-  _globals['_STATUSREPLY']._serialized_end=1028
-  _globals['_CORESERVICE']._serialized_start=1166
-  _globals['_CORESERVICE']._serialized_end=1376
+  _globals['_LIGHTBLOCK']._serialized_end=187
+  _globals['_BLOB']._serialized_start=189
+  _globals['_BLOB']._serialized_end=225
+  _globals['_SUBMITREQUEST']._serialized_start=228
+  _globals['_SUBMITREQUEST']._serialized_end=496
+  _globals['_SUBMITREPLY']._serialized_start=498
+  _globals['_SUBMITREPLY']._serialized_end=551
+  _globals['_INFORMREQUEST']._serialized_start=553
+  _globals['_INFORMREQUEST']._serialized_end=679
+  _globals['_INFORMREPLY']._serialized_start=681
+  _globals['_INFORMREPLY']._serialized_end=694
+  _globals['_RESULTSREQUEST']._serialized_start=696
+  _globals['_RESULTSREQUEST']._serialized_end=734
+  _globals['_RESULT']._serialized_start=737
+  _globals['_RESULT']._serialized_end=1031
+  _globals['_STATUSREQUEST']._serialized_start=1033
+  _globals['_STATUSREQUEST']._serialized_end=1048
+  _globals['_PEERSTATUS']._serialized_start=1050
+  _globals['_PEERSTATUS']._serialized_end=1096
+  _globals['_STATUSREPLY']._serialized_start=1099
+  _globals['_STATUSREPLY']._serialized_end=1422
+  _globals['_TAKEREQUEST']._serialized_start=1424
+  _globals['_TAKEREQUEST']._serialized_end=1458
+  _globals['_TAKEREPLY']._serialized_start=1460
+  _globals['_TAKEREPLY']._serialized_end=1471
+  _globals['_CORESERVICE']._serialized_start=1609
+  _globals['_CORESERVICE']._serialized_end=1945
 # @@protoc_insertion_point(module_scope)

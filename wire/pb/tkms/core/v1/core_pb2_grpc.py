@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class CoreServiceStub:
-    """Served on a unix socket to the operator's own connector.
+    """Served on a unix socket to the operator's own connector, or to its coordinator.
     """
 
     def __init__(self, channel):
@@ -40,6 +40,11 @@ class CoreServiceStub:
                 request_serializer=tkms_dot_core_dot_v1_dot_core__pb2.SubmitRequest.SerializeToString,
                 response_deserializer=tkms_dot_core_dot_v1_dot_core__pb2.SubmitReply.FromString,
                 _registered_method=True)
+        self.Inform = channel.unary_unary(
+                '/tkms.core.v1.CoreService/Inform',
+                request_serializer=tkms_dot_core_dot_v1_dot_core__pb2.InformRequest.SerializeToString,
+                response_deserializer=tkms_dot_core_dot_v1_dot_core__pb2.InformReply.FromString,
+                _registered_method=True)
         self.Results = channel.unary_stream(
                 '/tkms.core.v1.CoreService/Results',
                 request_serializer=tkms_dot_core_dot_v1_dot_core__pb2.ResultsRequest.SerializeToString,
@@ -50,13 +55,24 @@ class CoreServiceStub:
                 request_serializer=tkms_dot_core_dot_v1_dot_core__pb2.StatusRequest.SerializeToString,
                 response_deserializer=tkms_dot_core_dot_v1_dot_core__pb2.StatusReply.FromString,
                 _registered_method=True)
+        self.Take = channel.unary_unary(
+                '/tkms.core.v1.CoreService/Take',
+                request_serializer=tkms_dot_core_dot_v1_dot_core__pb2.TakeRequest.SerializeToString,
+                response_deserializer=tkms_dot_core_dot_v1_dot_core__pb2.TakeReply.FromString,
+                _registered_method=True)
 
 
 class CoreServiceServicer:
-    """Served on a unix socket to the operator's own connector.
+    """Served on a unix socket to the operator's own connector, or to its coordinator.
     """
 
     def Submit(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Inform(self, request, context):
         """Missing associated documentation comment in .proto file."""
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -74,6 +90,12 @@ class CoreServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Take(self, request, context):
+        """Missing associated documentation comment in .proto file."""
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_CoreServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -81,6 +103,11 @@ def add_CoreServiceServicer_to_server(servicer, server):
                     servicer.Submit,
                     request_deserializer=tkms_dot_core_dot_v1_dot_core__pb2.SubmitRequest.FromString,
                     response_serializer=tkms_dot_core_dot_v1_dot_core__pb2.SubmitReply.SerializeToString,
+            ),
+            'Inform': grpc.unary_unary_rpc_method_handler(
+                    servicer.Inform,
+                    request_deserializer=tkms_dot_core_dot_v1_dot_core__pb2.InformRequest.FromString,
+                    response_serializer=tkms_dot_core_dot_v1_dot_core__pb2.InformReply.SerializeToString,
             ),
             'Results': grpc.unary_stream_rpc_method_handler(
                     servicer.Results,
@@ -92,6 +119,11 @@ def add_CoreServiceServicer_to_server(servicer, server):
                     request_deserializer=tkms_dot_core_dot_v1_dot_core__pb2.StatusRequest.FromString,
                     response_serializer=tkms_dot_core_dot_v1_dot_core__pb2.StatusReply.SerializeToString,
             ),
+            'Take': grpc.unary_unary_rpc_method_handler(
+                    servicer.Take,
+                    request_deserializer=tkms_dot_core_dot_v1_dot_core__pb2.TakeRequest.FromString,
+                    response_serializer=tkms_dot_core_dot_v1_dot_core__pb2.TakeReply.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'tkms.core.v1.CoreService', rpc_method_handlers)
@@ -101,7 +133,7 @@ def add_CoreServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class CoreService:
-    """Served on a unix socket to the operator's own connector.
+    """Served on a unix socket to the operator's own connector, or to its coordinator.
     """
 
     @staticmethod
@@ -121,6 +153,33 @@ class CoreService:
             '/tkms.core.v1.CoreService/Submit',
             tkms_dot_core_dot_v1_dot_core__pb2.SubmitRequest.SerializeToString,
             tkms_dot_core_dot_v1_dot_core__pb2.SubmitReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Inform(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tkms.core.v1.CoreService/Inform',
+            tkms_dot_core_dot_v1_dot_core__pb2.InformRequest.SerializeToString,
+            tkms_dot_core_dot_v1_dot_core__pb2.InformReply.FromString,
             options,
             channel_credentials,
             insecure,
@@ -175,6 +234,33 @@ class CoreService:
             '/tkms.core.v1.CoreService/Status',
             tkms_dot_core_dot_v1_dot_core__pb2.StatusRequest.SerializeToString,
             tkms_dot_core_dot_v1_dot_core__pb2.StatusReply.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Take(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/tkms.core.v1.CoreService/Take',
+            tkms_dot_core_dot_v1_dot_core__pb2.TakeRequest.SerializeToString,
+            tkms_dot_core_dot_v1_dot_core__pb2.TakeReply.FromString,
             options,
             channel_credentials,
             insecure,

@@ -11,8 +11,23 @@ class Kind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     KIND_UNSPECIFIED: _ClassVar[Kind]
     KIND_ACL: _ClassVar[Kind]
+
+class Basis(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    BASIS_UNSPECIFIED: _ClassVar[Basis]
+    BASIS_PUBLIC: _ClassVar[Basis]
+    BASIS_GRANT: _ClassVar[Basis]
+    BASIS_ROLE: _ClassVar[Basis]
+    BASIS_CHANGE: _ClassVar[Basis]
+    BASIS_SCHEDULE: _ClassVar[Basis]
 KIND_UNSPECIFIED: Kind
 KIND_ACL: Kind
+BASIS_UNSPECIFIED: Basis
+BASIS_PUBLIC: Basis
+BASIS_GRANT: Basis
+BASIS_ROLE: Basis
+BASIS_CHANGE: Basis
+BASIS_SCHEDULE: Basis
 
 class Domain(_message.Message):
     __slots__ = ("name", "version", "chain_id", "verifying_contract")
@@ -119,3 +134,13 @@ class Permission(_message.Message):
     since_height: int
     given_by: bytes
     def __init__(self, since_height: _Optional[int] = ..., given_by: _Optional[bytes] = ...) -> None: ...
+
+class Allowance(_message.Message):
+    __slots__ = ("basis", "since_height", "given_by")
+    BASIS_FIELD_NUMBER: _ClassVar[int]
+    SINCE_HEIGHT_FIELD_NUMBER: _ClassVar[int]
+    GIVEN_BY_FIELD_NUMBER: _ClassVar[int]
+    basis: Basis
+    since_height: int
+    given_by: bytes
+    def __init__(self, basis: _Optional[_Union[Basis, str]] = ..., since_height: _Optional[int] = ..., given_by: _Optional[bytes] = ...) -> None: ...

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17tkms/peer/v1/peer.proto\x12\x0ctkms.peer.v1\"\xb3\x01\n\x08\x45nvelope\x12\x10\n\x08\x65poch_id\x18\x01 \x01(\x04\x12\x12\n\nrequest_id\x18\x02 \x01(\x0c\x12\x0e\n\x06sender\x18\x03 \x01(\r\x12\r\n\x05round\x18\x04 \x01(\r\x12\x33\n\rmasked_shares\x18\x05 \x01(\x0b\x32\x1a.tkms.peer.v1.MaskedSharesH\x00\x12\"\n\x04\x64\x65\x61l\x18\x06 \x01(\x0b\x32\x12.tkms.peer.v1.DealH\x00\x42\t\n\x07payload\"9\n\x0cMaskedShares\x12)\n\x06shares\x18\x01 \x03(\x0b\x32\x19.tkms.peer.v1.MaskedShare\":\n\x0bMaskedShare\x12\x19\n\x11\x63iphertext_digest\x18\x01 \x01(\x0c\x12\x10\n\x08\x65lements\x18\x02 \x01(\x0c\"k\n\x04\x44\x65\x61l\x12\x11\n\tkey_share\x18\x01 \x01(\x0c\x12\x11\n\tmask_keys\x18\x02 \x01(\x0c\x12\x12\n\nparameters\x18\x03 \x01(\t\x12)\n\tmaterials\x18\x04 \x03(\x0b\x32\x16.tkms.peer.v1.Material\"6\n\x08Material\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\x0c\x12\x0c\n\x04size\x18\x03 \x01(\x04\"\x17\n\x03\x41\x63k\x12\x10\n\x08received\x18\x01 \x01(\x04\x32G\n\x0bPeerService\x12\x38\n\x07\x44\x65liver\x12\x16.tkms.peer.v1.Envelope\x1a\x11.tkms.peer.v1.Ack(\x01\x30\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17tkms/peer/v1/peer.proto\x12\x0ctkms.peer.v1\"\xc8\x02\n\x08\x45nvelope\x12\x10\n\x08\x65poch_id\x18\x01 \x01(\x04\x12\x12\n\nrequest_id\x18\x02 \x01(\x0c\x12\x0e\n\x06sender\x18\x03 \x01(\r\x12\r\n\x05round\x18\x04 \x01(\r\x12\x33\n\rmasked_shares\x18\x05 \x01(\x0b\x32\x1a.tkms.peer.v1.MaskedSharesH\x00\x12\"\n\x04\x64\x65\x61l\x18\x06 \x01(\x0b\x32\x12.tkms.peer.v1.DealH\x00\x12\x33\n\rround_message\x18\x07 \x01(\x0b\x32\x1a.tkms.peer.v1.RoundMessageH\x00\x12-\n\nrecord_ask\x18\x08 \x01(\x0b\x32\x17.tkms.peer.v1.RecordAskH\x00\x12/\n\x0brecord_part\x18\t \x01(\x0b\x32\x18.tkms.peer.v1.RecordPartH\x00\x42\t\n\x07payload\"c\n\x0cRoundMessage\x12\x12\n\nsession_id\x18\x01 \x01(\x0c\x12\r\n\x05round\x18\x02 \x01(\r\x12\x0f\n\x07payload\x18\x03 \x01(\x0c\x12\r\n\x05\x61gain\x18\x04 \x01(\x08\x12\x10\n\x08repeated\x18\x05 \x01(\x08\"?\n\tRecordAsk\x12\x12\n\nsession_id\x18\x01 \x01(\x0c\x12\x0e\n\x06offset\x18\x02 \x01(\x04\x12\x0e\n\x06length\x18\x03 \x01(\x04\"\\\n\nRecordPart\x12\x12\n\nsession_id\x18\x01 \x01(\x0c\x12\x0e\n\x06\x64igest\x18\x02 \x01(\x0c\x12\x0c\n\x04size\x18\x03 \x01(\x04\x12\x0e\n\x06offset\x18\x04 \x01(\x04\x12\x0c\n\x04\x64\x61ta\x18\x05 \x01(\x0c\"9\n\x0cMaskedShares\x12)\n\x06shares\x18\x01 \x03(\x0b\x32\x19.tkms.peer.v1.MaskedShare\":\n\x0bMaskedShare\x12\x19\n\x11\x63iphertext_digest\x18\x01 \x01(\x0c\x12\x10\n\x08\x65lements\x18\x02 \x01(\x0c\"k\n\x04\x44\x65\x61l\x12\x11\n\tkey_share\x18\x01 \x01(\x0c\x12\x11\n\tmask_keys\x18\x02 \x01(\x0c\x12\x12\n\nparameters\x18\x03 \x01(\t\x12)\n\tmaterials\x18\x04 \x03(\x0b\x32\x16.tkms.peer.v1.Material\"6\n\x08Material\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0e\n\x06\x64igest\x18\x02 \x01(\x0c\x12\x0c\n\x04size\x18\x03 \x01(\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -32,17 +32,19 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tkms.peer.v1.peer_pb2', _gl
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ENVELOPE']._serialized_start=42
-  _globals['_ENVELOPE']._serialized_end=221
-  _globals['_MASKEDSHARES']._serialized_start=223
-  _globals['_MASKEDSHARES']._serialized_end=280
-  _globals['_MASKEDSHARE']._serialized_start=282
-  _globals['_MASKEDSHARE']._serialized_end=340
-  _globals['_DEAL']._serialized_start=342
-  _globals['_DEAL']._serialized_end=449
-  _globals['_MATERIAL']._serialized_start=451
-  _globals['_MATERIAL']._serialized_end=505
-  _globals['_ACK']._serialized_start=507
-  _globals['_ACK']._serialized_end=530
-  _globals['_PEERSERVICE']._serialized_start=532
-  _globals['_PEERSERVICE']._serialized_end=603
+  _globals['_ENVELOPE']._serialized_end=370
+  _globals['_ROUNDMESSAGE']._serialized_start=372
+  _globals['_ROUNDMESSAGE']._serialized_end=471
+  _globals['_RECORDASK']._serialized_start=473
+  _globals['_RECORDASK']._serialized_end=536
+  _globals['_RECORDPART']._serialized_start=538
+  _globals['_RECORDPART']._serialized_end=630
+  _globals['_MASKEDSHARES']._serialized_start=632
+  _globals['_MASKEDSHARES']._serialized_end=689
+  _globals['_MASKEDSHARE']._serialized_start=691
+  _globals['_MASKEDSHARE']._serialized_end=749
+  _globals['_DEAL']._serialized_start=751
+  _globals['_DEAL']._serialized_end=858
+  _globals['_MATERIAL']._serialized_start=860
+  _globals['_MATERIAL']._serialized_end=914
 # @@protoc_insertion_point(module_scope)

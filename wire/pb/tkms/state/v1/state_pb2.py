@@ -28,7 +28,7 @@ from wire.pb.tkms.config.v1 import config_pb2 as tkms_dot_config_dot_v1_dot_conf
 from wire.pb.tkms.isc.v1 import isc_pb2 as tkms_dot_isc_dot_v1_dot_isc__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19tkms/state/v1/state.proto\x12\rtkms.state.v1\x1a\x15tkms/asc/v1/asc.proto\x1a\x17tkms/bank/v1/bank.proto\x1a\x1btkms/config/v1/config.proto\x1a\x15tkms/isc/v1/isc.proto\"\xc6\x02\n\x07Genesis\x12$\n\x05\x65poch\x18\x01 \x01(\x0b\x32\x15.tkms.config.v1.Epoch\x12&\n\x06prices\x18\x02 \x01(\x0b\x32\x16.tkms.config.v1.Prices\x12.\n\nparameters\x18\x03 \x01(\x0b\x32\x1a.tkms.config.v1.Parameters\x12)\n\x05roles\x18\x04 \x03(\x0b\x32\x1a.tkms.config.v1.RoleChange\x12/\n\x08\x61\x63\x63ounts\x18\x05 \x03(\x0b\x32\x1d.tkms.state.v1.GenesisAccount\x12.\n\x0c\x61pplications\x18\x06 \x03(\x0b\x32\x18.tkms.isc.v1.Application\x12\x31\n\tdelegates\x18\x07 \x03(\x0b\x32\x1e.tkms.state.v1.GenesisDelegate\"2\n\x0eGenesisAccount\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\x0c\x12\x0f\n\x07\x62\x61lance\x18\x02 \x01(\x04\"7\n\x0fGenesisDelegate\x12\x13\n\x0b\x61pplication\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\x0c\"H\n\x0bProvenValue\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\r\n\x05value\x18\x02 \x01(\x0c\x12\r\n\x05proof\x18\x03 \x01(\x0c\x12\x0e\n\x06height\x18\x04 \x01(\x04\"\x85\x01\n\x0bRequestView\x12$\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x15.tkms.asc.v1.LogEntry\x12*\n\x06status\x18\x02 \x01(\x0b\x32\x1a.tkms.asc.v1.RequestStatus\x12$\n\x07\x61nswers\x18\x03 \x03(\x0b\x32\x13.tkms.asc.v1.Answer\"R\n\x0bRequestList\x12,\n\x08requests\x18\x01 \x03(\x0b\x32\x1a.tkms.state.v1.RequestView\x12\x15\n\rnext_sequence\x18\x02 \x01(\x04\"\x8a\x01\n\nConfigView\x12$\n\x05\x65poch\x18\x01 \x01(\x0b\x32\x15.tkms.config.v1.Epoch\x12&\n\x06prices\x18\x02 \x01(\x0b\x32\x16.tkms.config.v1.Prices\x12.\n\nparameters\x18\x03 \x01(\x0b\x32\x1a.tkms.config.v1.Parameters\"I\n\x0cMaterialView\x12+\n\x06record\x18\x01 \x01(\x0b\x32\x1b.tkms.asc.v1.MaterialRecord\x12\x0c\n\x04uris\x18\x02 \x03(\t\"c\n\x0cMaterialList\x12)\n\x04keys\x18\x01 \x03(\x0b\x32\x1b.tkms.state.v1.MaterialView\x12(\n\x03\x63rs\x18\x02 \x03(\x0b\x32\x1b.tkms.state.v1.MaterialView\"F\n\x0b\x41\x63\x63ountView\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\x0c\x12&\n\x07\x61\x63\x63ount\x18\x02 \x01(\x0b\x32\x15.tkms.bank.v1.Account\"S\n\x0f\x41pplicationView\x12-\n\x0b\x61pplication\x18\x01 \x01(\x0b\x32\x18.tkms.isc.v1.Application\x12\x11\n\tdelegates\x18\x02 \x03(\x0c\"Z\n\nHandleView\x12+\n\nciphertext\x18\x01 \x01(\x0b\x32\x17.tkms.isc.v1.Ciphertext\x12\x0e\n\x06public\x18\x02 \x01(\x08\x12\x0f\n\x07granted\x18\x03 \x03(\x0c\"\\\n\nSimulation\x12\x0c\n\x04\x63ode\x18\x01 \x01(\r\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\x12\x0b\n\x03\x66\x65\x65\x18\x03 \x01(\x04\x12\x0e\n\x06\x65scrow\x18\x04 \x01(\x04\x12\x13\n\x0brequest_ids\x18\x05 \x03(\x0c\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19tkms/state/v1/state.proto\x12\rtkms.state.v1\x1a\x15tkms/asc/v1/asc.proto\x1a\x17tkms/bank/v1/bank.proto\x1a\x1btkms/config/v1/config.proto\x1a\x15tkms/isc/v1/isc.proto\"\xa8\x03\n\x07Genesis\x12$\n\x05\x65poch\x18\x01 \x01(\x0b\x32\x15.tkms.config.v1.Epoch\x12&\n\x06prices\x18\x02 \x01(\x0b\x32\x16.tkms.config.v1.Prices\x12.\n\nparameters\x18\x03 \x01(\x0b\x32\x1a.tkms.config.v1.Parameters\x12)\n\x05roles\x18\x04 \x03(\x0b\x32\x1a.tkms.config.v1.RoleChange\x12/\n\x08\x61\x63\x63ounts\x18\x05 \x03(\x0b\x32\x1d.tkms.state.v1.GenesisAccount\x12.\n\x0c\x61pplications\x18\x06 \x03(\x0b\x32\x18.tkms.isc.v1.Application\x12\x31\n\tdelegates\x18\x07 \x03(\x0b\x32\x1e.tkms.state.v1.GenesisDelegate\x12\x30\n\x0crole_quorums\x18\x08 \x03(\x0b\x32\x1a.tkms.config.v1.RoleQuorum\x12.\n\x08\x65xported\x18\x14 \x01(\x0b\x32\x1c.tkms.state.v1.ExportedState\"r\n\rExportedState\x12\x0e\n\x06height\x18\x01 \x01(\x04\x12\x13\n\x0b\x61pp_version\x18\x02 \x01(\x04\x12\x10\n\x08\x61pp_hash\x18\x03 \x01(\x0c\x12*\n\x07\x65ntries\x18\x04 \x03(\x0b\x32\x19.tkms.state.v1.StateEntry\"(\n\nStateEntry\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\r\n\x05value\x18\x02 \x01(\x0c\"\x80\x01\n\x10SnapshotMetadata\x12\x0e\n\x06\x66ormat\x18\x01 \x01(\r\x12\x10\n\x08\x63hain_id\x18\x02 \x01(\t\x12\x0e\n\x06height\x18\x03 \x01(\x04\x12\x13\n\x0b\x61pp_version\x18\x04 \x01(\x04\x12\x0f\n\x07\x65ntries\x18\x05 \x01(\x04\x12\x14\n\x0c\x63hunk_hashes\x18\x06 \x03(\x0c\"2\n\x0eGenesisAccount\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\x0c\x12\x0f\n\x07\x62\x61lance\x18\x02 \x01(\x04\"7\n\x0fGenesisDelegate\x12\x13\n\x0b\x61pplication\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x63\x63ount\x18\x02 \x01(\x0c\"H\n\x0bProvenValue\x12\x0b\n\x03key\x18\x01 \x01(\x0c\x12\r\n\x05value\x18\x02 \x01(\x0c\x12\r\n\x05proof\x18\x03 \x01(\x0c\x12\x0e\n\x06height\x18\x04 \x01(\x04\"\x85\x01\n\x0bRequestView\x12$\n\x05\x65ntry\x18\x01 \x01(\x0b\x32\x15.tkms.asc.v1.LogEntry\x12*\n\x06status\x18\x02 \x01(\x0b\x32\x1a.tkms.asc.v1.RequestStatus\x12$\n\x07\x61nswers\x18\x03 \x03(\x0b\x32\x13.tkms.asc.v1.Answer\"R\n\x0bRequestList\x12,\n\x08requests\x18\x01 \x03(\x0b\x32\x1a.tkms.state.v1.RequestView\x12\x15\n\rnext_sequence\x18\x02 \x01(\x04\"\x8a\x01\n\nConfigView\x12$\n\x05\x65poch\x18\x01 \x01(\x0b\x32\x15.tkms.config.v1.Epoch\x12&\n\x06prices\x18\x02 \x01(\x0b\x32\x16.tkms.config.v1.Prices\x12.\n\nparameters\x18\x03 \x01(\x0b\x32\x1a.tkms.config.v1.Parameters\"\xcb\x01\n\x0cProposalView\x12*\n\x08proposal\x18\x01 \x01(\x0b\x32\x18.tkms.config.v1.Proposal\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\"\n\x04role\x18\x03 \x01(\x0e\x32\x14.tkms.config.v1.Role\x12\x0e\n\x06quorum\x18\x04 \x01(\r\x12\x0f\n\x07\x63ounted\x18\x05 \x01(\r\x12\x0e\n\x06\x64igest\x18\x06 \x01(\x0c\x12,\n\x06record\x18\x07 \x01(\x0b\x32\x1c.tkms.config.v1.ConfigRecord\"O\n\x0cProposalList\x12.\n\tproposals\x18\x01 \x03(\x0b\x32\x1b.tkms.state.v1.ProposalView\x12\x0f\n\x07next_id\x18\x02 \x01(\x04\"U\n\rConfigHistory\x12-\n\x07records\x18\x01 \x03(\x0b\x32\x1c.tkms.config.v1.ConfigRecord\x12\x15\n\rnext_sequence\x18\x02 \x01(\x04\"\x8b\x01\n\rValidatorList\x12-\n\nvalidators\x18\x01 \x03(\x0b\x32\x19.tkms.config.v1.Validator\x12\x13\n\x0btotal_power\x18\x02 \x01(\x04\x12\x36\n\tconsensus\x18\x03 \x01(\x0b\x32#.tkms.config.v1.ConsensusParameters\"a\n\x08RoleView\x12\"\n\x04role\x18\x01 \x01(\x0e\x32\x14.tkms.config.v1.Role\x12\x10\n\x08\x61\x63\x63ounts\x18\x02 \x03(\x0c\x12\x0e\n\x06quorum\x18\x03 \x01(\r\x12\x0f\n\x07\x64\x65\x63ides\x18\x04 \x03(\t\"2\n\x08RoleList\x12&\n\x05roles\x18\x01 \x03(\x0b\x32\x17.tkms.state.v1.RoleView\"I\n\x0cMaterialView\x12+\n\x06record\x18\x01 \x01(\x0b\x32\x1b.tkms.asc.v1.MaterialRecord\x12\x0c\n\x04uris\x18\x02 \x03(\t\"\x98\x01\n\x0cMaterialList\x12)\n\x04keys\x18\x01 \x03(\x0b\x32\x1b.tkms.state.v1.MaterialView\x12(\n\x03\x63rs\x18\x02 \x03(\x0b\x32\x1b.tkms.state.v1.MaterialView\x12\x33\n\x0epreprocessings\x18\x03 \x03(\x0b\x32\x1b.tkms.state.v1.MaterialView\"7\n\x0cProgressList\x12\'\n\x08progress\x18\x01 \x03(\x0b\x32\x15.tkms.asc.v1.Progress\"\xd4\x01\n\tEpochView\x12$\n\x05\x65poch\x18\x01 \x01(\x0b\x32\x15.tkms.config.v1.Epoch\x12\x14\n\x0csince_height\x18\x02 \x01(\x04\x12\x1b\n\x13next_refresh_height\x18\x03 \x01(\x04\x12\x11\n\tpool_used\x18\x04 \x01(\x04\x12-\n\x07pending\x18\x05 \x01(\x0b\x32\x1c.tkms.config.v1.PendingEpoch\x12,\n\rpending_epoch\x18\x06 \x01(\x0b\x32\x15.tkms.config.v1.Epoch\"F\n\x0b\x41\x63\x63ountView\x12\x0f\n\x07\x61\x64\x64ress\x18\x01 \x01(\x0c\x12&\n\x07\x61\x63\x63ount\x18\x02 \x01(\x0b\x32\x15.tkms.bank.v1.Account\"S\n\x0f\x41pplicationView\x12-\n\x0b\x61pplication\x18\x01 \x01(\x0b\x32\x18.tkms.isc.v1.Application\x12\x11\n\tdelegates\x18\x02 \x03(\x0c\"Z\n\nHandleView\x12+\n\nciphertext\x18\x01 \x01(\x0b\x32\x17.tkms.isc.v1.Ciphertext\x12\x0e\n\x06public\x18\x02 \x01(\x08\x12\x0f\n\x07granted\x18\x03 \x03(\x0c\"i\n\nSimulation\x12\x0c\n\x04\x63ode\x18\x01 \x01(\r\x12\x0e\n\x06\x64\x65tail\x18\x02 \x01(\t\x12\x0b\n\x03\x66\x65\x65\x18\x03 \x01(\x04\x12\x0e\n\x06\x65scrow\x18\x04 \x01(\x04\x12\x13\n\x0brequest_ids\x18\x05 \x03(\x0c\x12\x0b\n\x03gas\x18\x06 \x01(\x04\"Z\n\nAuditQuery\x12\x15\n\rfrom_sequence\x18\x01 \x01(\x04\x12\r\n\x05limit\x18\x02 \x01(\r\x12\x11\n\trequester\x18\x03 \x01(\x0c\x12\x13\n\x0b\x61pplication\x18\x04 \x01(\t\"d\n\tAuditList\x12)\n\x07records\x18\x01 \x03(\x0b\x32\x18.tkms.asc.v1.AuditRecord\x12\x15\n\rnext_sequence\x18\x02 \x01(\x04\x12\x15\n\rlast_sequence\x18\x03 \x01(\x04\"j\n\x0c\x45videnceList\x12,\n\x07records\x18\x01 \x03(\x0b\x32\x1b.tkms.asc.v1.EvidenceRecord\x12\x15\n\rnext_sequence\x18\x02 \x01(\x04\x12\x15\n\rlast_sequence\x18\x03 \x01(\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,29 +36,57 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tkms.state.v1.state_pb2', _
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_GENESIS']._serialized_start=145
-  _globals['_GENESIS']._serialized_end=471
-  _globals['_GENESISACCOUNT']._serialized_start=473
-  _globals['_GENESISACCOUNT']._serialized_end=523
-  _globals['_GENESISDELEGATE']._serialized_start=525
-  _globals['_GENESISDELEGATE']._serialized_end=580
-  _globals['_PROVENVALUE']._serialized_start=582
-  _globals['_PROVENVALUE']._serialized_end=654
-  _globals['_REQUESTVIEW']._serialized_start=657
-  _globals['_REQUESTVIEW']._serialized_end=790
-  _globals['_REQUESTLIST']._serialized_start=792
-  _globals['_REQUESTLIST']._serialized_end=874
-  _globals['_CONFIGVIEW']._serialized_start=877
-  _globals['_CONFIGVIEW']._serialized_end=1015
-  _globals['_MATERIALVIEW']._serialized_start=1017
-  _globals['_MATERIALVIEW']._serialized_end=1090
-  _globals['_MATERIALLIST']._serialized_start=1092
-  _globals['_MATERIALLIST']._serialized_end=1191
-  _globals['_ACCOUNTVIEW']._serialized_start=1193
-  _globals['_ACCOUNTVIEW']._serialized_end=1263
-  _globals['_APPLICATIONVIEW']._serialized_start=1265
-  _globals['_APPLICATIONVIEW']._serialized_end=1348
-  _globals['_HANDLEVIEW']._serialized_start=1350
-  _globals['_HANDLEVIEW']._serialized_end=1440
-  _globals['_SIMULATION']._serialized_start=1442
-  _globals['_SIMULATION']._serialized_end=1534
+  _globals['_GENESIS']._serialized_end=569
+  _globals['_EXPORTEDSTATE']._serialized_start=571
+  _globals['_EXPORTEDSTATE']._serialized_end=685
+  _globals['_STATEENTRY']._serialized_start=687
+  _globals['_STATEENTRY']._serialized_end=727
+  _globals['_SNAPSHOTMETADATA']._serialized_start=730
+  _globals['_SNAPSHOTMETADATA']._serialized_end=858
+  _globals['_GENESISACCOUNT']._serialized_start=860
+  _globals['_GENESISACCOUNT']._serialized_end=910
+  _globals['_GENESISDELEGATE']._serialized_start=912
+  _globals['_GENESISDELEGATE']._serialized_end=967
+  _globals['_PROVENVALUE']._serialized_start=969
+  _globals['_PROVENVALUE']._serialized_end=1041
+  _globals['_REQUESTVIEW']._serialized_start=1044
+  _globals['_REQUESTVIEW']._serialized_end=1177
+  _globals['_REQUESTLIST']._serialized_start=1179
+  _globals['_REQUESTLIST']._serialized_end=1261
+  _globals['_CONFIGVIEW']._serialized_start=1264
+  _globals['_CONFIGVIEW']._serialized_end=1402
+  _globals['_PROPOSALVIEW']._serialized_start=1405
+  _globals['_PROPOSALVIEW']._serialized_end=1608
+  _globals['_PROPOSALLIST']._serialized_start=1610
+  _globals['_PROPOSALLIST']._serialized_end=1689
+  _globals['_CONFIGHISTORY']._serialized_start=1691
+  _globals['_CONFIGHISTORY']._serialized_end=1776
+  _globals['_VALIDATORLIST']._serialized_start=1779
+  _globals['_VALIDATORLIST']._serialized_end=1918
+  _globals['_ROLEVIEW']._serialized_start=1920
+  _globals['_ROLEVIEW']._serialized_end=2017
+  _globals['_ROLELIST']._serialized_start=2019
+  _globals['_ROLELIST']._serialized_end=2069
+  _globals['_MATERIALVIEW']._serialized_start=2071
+  _globals['_MATERIALVIEW']._serialized_end=2144
+  _globals['_MATERIALLIST']._serialized_start=2147
+  _globals['_MATERIALLIST']._serialized_end=2299
+  _globals['_PROGRESSLIST']._serialized_start=2301
+  _globals['_PROGRESSLIST']._serialized_end=2356
+  _globals['_EPOCHVIEW']._serialized_start=2359
+  _globals['_EPOCHVIEW']._serialized_end=2571
+  _globals['_ACCOUNTVIEW']._serialized_start=2573
+  _globals['_ACCOUNTVIEW']._serialized_end=2643
+  _globals['_APPLICATIONVIEW']._serialized_start=2645
+  _globals['_APPLICATIONVIEW']._serialized_end=2728
+  _globals['_HANDLEVIEW']._serialized_start=2730
+  _globals['_HANDLEVIEW']._serialized_end=2820
+  _globals['_SIMULATION']._serialized_start=2822
+  _globals['_SIMULATION']._serialized_end=2927
+  _globals['_AUDITQUERY']._serialized_start=2929
+  _globals['_AUDITQUERY']._serialized_end=3019
+  _globals['_AUDITLIST']._serialized_start=3021
+  _globals['_AUDITLIST']._serialized_end=3121
+  _globals['_EVIDENCELIST']._serialized_start=3123
+  _globals['_EVIDENCELIST']._serialized_end=3229
 # @@protoc_insertion_point(module_scope)

@@ -1,0 +1,1 @@
+"""What a node keeps of the past, and how others get it."""
