@@ -4,8 +4,8 @@ Everything here demands a `Permission`. Malformed ciphertexts end in a typed fai
 """
 
 import asyncio
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -42,6 +42,8 @@ class PartialDecryption:
 
     item: Item
     share: bytes = field(repr=False)
+    # 2-bit blocks of the message in each block of the share.
+    packing_factor: int = kernel.USER_SHARE_PACKING_FACTOR
 
     @property
     def vector(self) -> bytes:
@@ -68,38 +70,82 @@ class PartialDecryption:
 class Engine:
     """Decrypts partially with the keys of one vault."""
 
-    __slots__ = ("_keys", "_pool", "_server_key_lock", "_server_keys", "_storage", "_vault")
+    __slots__ = (
+        "_active",
+        "_keys",
+        "_pool",
+        "_server_key_lock",
+        "_server_keys",
+        "_storage",
+        "_vault",
+    )
 
-    def __init__(self, vault: Vault, storage: Storage | None) -> None:
-        """Bind to a vault; `storage` is where server keys come from, None: never squash here."""
+    def __init__(
+        self,
+        vault: Vault,
+        storage: Storage | None,
+        active: Callable[[KeyId], bool] = lambda _key_id: True,
+    ) -> None:
+        """Bind to a vault; `storage` is where server keys come from, None: never squash here.
+
+        `active` says of a key whether the chain lets it decrypt, as far as we know.
+        """
         self._vault = vault
+        self._active = active
         self._storage = storage
         self._pool = ThreadPoolExecutor(_WORKERS, thread_name_prefix="engine")
-        self._keys: dict[KeyId, PartyKey] = {}
+        self._keys: dict[tuple[KeyId, int], PartyKey] = {}
         self._server_keys: dict[KeyId, kernel.ServerKey] = {}
         self._server_key_lock = asyncio.Lock()
+
+    @property
+    def pool(self) -> Executor:
+        """Threads of online work."""
+        return self._pool
 
     def close(self) -> None:
         """End the threads after the calls in progress."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
+    def drop(self, epoch_id: int) -> None:
+        """Keep no share of an epoch in memory: some were erased, the others are in the vault."""
+        for found in [each for each in self._keys if each[1] == epoch_id]:
+            self._keys.pop(found, None)
+
+    def forget(self, key_id: KeyId, epoch_id: int) -> None:
+        """Drop a share that was erased."""
+        self._keys.pop((key_id, epoch_id), None)
+
     async def run(self, work: Callable[[], Answer]) -> Answer:
         """Run something short in a thread of the engine."""
         return await asyncio.get_running_loop().run_in_executor(self._pool, work)
 
+    async def key(self, permission: Permission) -> PartyKey:
+        """The share of the request's key, of the request's epoch.
+
+        Raises
+        ------
+        WorkFailed
+            Unknown, or not to be used.
+        """
+        return await self.run(lambda: self._key(permission))
+
     async def partial_decryptions(
-        self, permission: Permission, blobs: dict[bytes, bytes]
+        self,
+        permission: Permission,
+        blobs: dict[bytes, bytes],
+        ciphertexts: Sequence[isc_pb2.Ciphertext],
     ) -> list[PartialDecryption]:
-        """Our masked share of every ciphertext of the request, in its order.
+        """Our masked share of some ciphertexts of the request, in their order.
 
         Raises
         ------
         WorkFailed
             Unknown key, bytes that are not there, or a malformed ciphertext.
         """
-        key = await self.run(lambda: self._key(permission))
+        key = await self.key(permission)
         shares = []
-        for ciphertext in permission.entry.ciphertexts:
+        for ciphertext in ciphertexts:
             data = blobs.get(ciphertext.digest)
             if data is None:
                 raise WorkFailed(UNAVAILABLE, "the ciphertext's bytes did not come")
@@ -116,21 +162,23 @@ class Engine:
 
     def _key(self, permission: Permission) -> PartyKey:
         """The share of the request's key, of the request's epoch."""
-        key_id = permission.key_id
-        if key_id not in self._keys:
+        epoch = permission.epoch
+        if not self._active(permission.key_id):
+            raise WorkFailed(UNKNOWN_KEY, "the key is not active any more")
+        place = (permission.key_id, epoch.id)
+        if place not in self._keys:
             try:
-                self._keys[key_id] = keystore.load(self._vault, key_id)
+                self._keys[place] = keystore.load(self._vault, *place)
             except VaultError as error:
                 raise WorkFailed(UNKNOWN_KEY, str(error)) from error
-        key = self._keys[key_id]
-        epoch = permission.epoch
+        key = self._keys[place]
         fits = (key.share.parties, key.share.threshold, key.share.party) == (
             len(epoch.parties),
             epoch.threshold,
             permission.party,
         )
-        if not fits or key.epoch_id != epoch.id:
-            raise WorkFailed(UNKNOWN_KEY, "our share of the key is of another epoch")
+        if not fits:
+            raise WorkFailed(UNKNOWN_KEY, "our share of the key is of another party")
         return key
 
     async def _squashed(

@@ -6,12 +6,14 @@ CoreError
 ├── JournalError      the journal belongs to another chain, party or version
 ├── Refused           a submitted request is not believed; carries a stable `Refusal`
 ├── WorkFailed        a believed request cannot be answered; carries the chain's failure code
+├── RunAborted        a protocol of several rounds ended without a value
 ├── PublishError      storage did not take public material
 └── PeerError         a peer broke the transport's rules
 """
 
 from enum import Enum
 
+from mpc.session import AbortReason
 from wire.pb.tkms.asc.v1 import asc_pb2
 
 
@@ -72,4 +74,14 @@ class WorkFailed(CoreError):  # noqa: N818 - named by what happened
         """Keep the chain's failure code; the detail goes to the log only."""
         super().__init__(detail)
         self.code = code
+        self.detail = detail
+
+
+class RunAborted(CoreError):  # noqa: N818 - named by what happened
+    """A protocol of several rounds ended without a value."""
+
+    def __init__(self, reason: AbortReason, detail: str) -> None:
+        """Keep the protocol's reason; the detail names no secret."""
+        super().__init__(f"{reason.value}: {detail}")
+        self.reason = reason
         self.detail = detail

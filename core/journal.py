@@ -5,17 +5,19 @@ Invariants
   change is one SQLite transaction in WAL mode with synchronous=FULL.
 - The trusted height never falls.
 - Cursors grow and are never reused; a result is never changed or removed.
+- Key records only move to larger heights, epoch states only by the transitions of `epoch_states`.
 Everything here is public or masked: the journal is not sealed. Secrets live in the vault.
 """
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
+from core.epoch_states import EpochStates, decode
 from core.errors import JournalError, Refusal, Refused
 from wire.ids import Height, RequestId
 from wire.pb.tkms.core.v1 import core_pb2
@@ -41,7 +43,13 @@ CREATE TABLE IF NOT EXISTS blob (
 CREATE TABLE IF NOT EXISTS result (
     cursor INTEGER PRIMARY KEY AUTOINCREMENT, request BLOB NOT NULL, kind TEXT NOT NULL,
     body BLOB NOT NULL, UNIQUE (request, kind)) STRICT;
+CREATE TABLE IF NOT EXISTS key (
+    id BLOB PRIMARY KEY, height INTEGER NOT NULL, record BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS step (
+    request BLOB NOT NULL, name TEXT NOT NULL, value BLOB NOT NULL,
+    PRIMARY KEY (request, name)) STRICT;
 """
+_EPOCHS = "epochs"
 
 ACCEPTED = core_pb2.WORK_STATE_ACCEPTED
 DONE = core_pb2.WORK_STATE_DONE
@@ -142,6 +150,76 @@ class Journal:
         """Keep a proven epoch record; an epoch never changes."""
         with self._transaction() as connection:
             connection.execute("INSERT OR IGNORE INTO epoch VALUES (?, ?)", (epoch_id, record))
+
+    def save_key(self, key_id: bytes, height: int, record: bytes) -> None:
+        """Keep a proven key record as of a height, unless a newer one is here."""
+        with self._transaction() as connection:
+            connection.execute(
+                "INSERT INTO key VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
+                " height = excluded.height, record = excluded.record"
+                " WHERE excluded.height >= key.height",
+                (key_id, height, record),
+            )
+
+    def key(self, key_id: bytes) -> bytes | None:
+        """Newest proven record of a key."""
+        with self._lock:
+            row = self._connection.execute("SELECT record FROM key WHERE id = ?", (key_id,))
+            found = row.fetchone()
+        return bytes(found[0]) if found else None
+
+    def save_step(self, request_id: RequestId, name: str, value: bytes) -> None:
+        """Remember that a part of a request is done, and its public outcome."""
+        with self._transaction() as connection:
+            connection.execute(
+                "INSERT OR REPLACE INTO step VALUES (?, ?, ?)", (request_id.value, name, value)
+            )
+
+    def step(self, request_id: RequestId, name: str) -> bytes | None:
+        """Outcome of a part that is done."""
+        with self._lock:
+            row = self._connection.execute(
+                "SELECT value FROM step WHERE request = ? AND name = ?", (request_id.value, name)
+            )
+            found = row.fetchone()
+        return bytes(found[0]) if found else None
+
+    def epoch_states(self) -> EpochStates:
+        """Which epochs' shares may be used."""
+        with self._lock:
+            return self._epoch_states(self._connection)
+
+    def change_epochs(self, change: Callable[[EpochStates], EpochStates]) -> EpochStates:
+        """Apply one transition durably; returns the states after it."""
+        with self._transaction() as connection:
+            before = self._epoch_states(connection)
+            after = change(before)
+            if after != before:
+                connection.execute(
+                    "INSERT OR REPLACE INTO meta VALUES (?, ?)", (_EPOCHS, after.encode())
+                )
+        return after
+
+    @staticmethod
+    def _epoch_states(connection: sqlite3.Connection) -> EpochStates:
+        row = connection.execute("SELECT value FROM meta WHERE key = ?", (_EPOCHS,)).fetchone()
+        return decode(bytes(row[0]) if row else None)
+
+    def open_requests(self, epoch_id: int) -> int:
+        """Number of accepted requests of an epoch without an answer."""
+        with self._lock:
+            row = self._connection.execute(
+                "SELECT count(*) FROM request WHERE state = ? AND epoch = ?", (ACCEPTED, epoch_id)
+            )
+            return int(row.fetchone()[0])
+
+    def entries(self, epoch_id: int) -> list[tuple[RequestId, bytes, bool]]:
+        """All requests of an epoch that were ever accepted: entry, and whether it is open still."""
+        with self._lock:
+            rows = self._connection.execute(
+                "SELECT id, entry, state FROM request WHERE epoch = ?", (epoch_id,)
+            ).fetchall()
+        return [(RequestId(bytes(row[0])), bytes(row[1]), row[2] == ACCEPTED) for row in rows]
 
     def epochs(self) -> list[bytes]:
         """All proven epoch records by rising id."""
@@ -286,6 +364,12 @@ class Journal:
             result.cursor = number
             results.append(result)
         return results
+
+    def last_cursor(self) -> int:
+        """Cursor of the newest result, 0 before the first."""
+        with self._lock:
+            row = self._connection.execute("SELECT coalesce(max(cursor), 0) FROM result")
+            return int(row.fetchone()[0])
 
     def counts(self) -> tuple[int, int]:
         """Number of requests ever accepted, and of those with an answer."""

@@ -3,46 +3,26 @@
 import asyncio
 import contextlib
 from collections import deque
-from dataclasses import dataclass
+from typing import cast
 
-import grpc
 import structlog
 
-from core.certificates import server_name, to_pem
+from core.certificates import server_name
+from core.errors import PeerError
+from core.frames import PROTOCOL, REFUSED, UNKNOWN_EPOCH, Numbers, frame
+from core.tls import Identity, client_context, tune
 from wire.pb.tkms.config.v1 import config_pb2
-from wire.pb.tkms.peer.v1 import peer_pb2, peer_pb2_grpc
-
-MAX_MESSAGE_BYTES = 64 * 2**20
-"""A dealt key share is below 1 MiB; masked shares are 64 bytes for four blocks."""
 
 _MAX_PENDING = 10_000
 _MAX_PENDING_BYTES = 256 * 2**20
+_MAX_WRITE_BYTES = 2**20
+"""Handed to the connection at once; below it, later messages do not wait behind much."""
+
 _FIRST_BACK_OFF_S = 0.1
 _LAST_BACK_OFF_S = 5.0
-
-CHANNEL_OPTIONS = (
-    ("grpc.max_receive_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
-    ("grpc.keepalive_time_ms", 10_000),
-    ("grpc.keepalive_timeout_ms", 5_000),
-    ("grpc.keepalive_permit_without_calls", 1),
-    ("grpc.http2.max_pings_without_data", 0),
-    ("grpc.http2.min_ping_interval_without_data_ms", 5_000),
-)
+_CONNECT_S = 15.0
 
 log = structlog.get_logger("core.links")
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Our own end of a connection: PEM of key and certificate."""
-
-    key: bytes
-    certificate: bytes
-
-    def __repr__(self) -> str:
-        """Hide the key."""
-        return "Identity(...)"
 
 
 class Link:
@@ -51,13 +31,12 @@ class Link:
     __slots__ = (
         "_identity",
         "_party",
-        "_pending",
         "_pending_bytes",
         "_retry",
-        "_sent",
-        "_stopping",
+        "_stream",
         "_task",
-        "_wake",
+        "_unacknowledged",
+        "_unsent",
         "connected",
         "dropped",
     )
@@ -66,12 +45,11 @@ class Link:
         """Prepare; `start` opens the stream."""
         self._identity = identity
         self._party = party
-        self._pending: deque[peer_pb2.Envelope] = deque()
+        self._unsent: deque[bytes] = deque()
+        self._unacknowledged: deque[bytes] = deque()
         self._pending_bytes = 0
-        self._sent = 0
-        self._stopping = False
-        self._wake = asyncio.Event()
         self._retry = asyncio.Event()
+        self._stream: _Stream | None = None
         self._task: asyncio.Task[None] | None = None
         self.connected = False
         self.dropped = 0
@@ -82,8 +60,6 @@ class Link:
 
     async def stop(self) -> None:
         """Close the stream; what was not acknowledged is lost here and repaired by the runner."""
-        # A call may turn our cancellation into its own error: the loop also looks at this flag.
-        self._stopping = True
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -92,82 +68,155 @@ class Link:
         """Connect now if not connected: the peer was just heard."""
         self._retry.set()
 
-    def send(self, envelope: peer_pb2.Envelope) -> bool:
+    def send(self, message: bytes) -> bool:
         """Queue a message; False and counted when the queue is full."""
-        size = envelope.ByteSize()
-        if len(self._pending) >= _MAX_PENDING or self._pending_bytes + size > _MAX_PENDING_BYTES:
+        size = len(message)
+        many = len(self._unsent) + len(self._unacknowledged) >= _MAX_PENDING
+        if many or self._pending_bytes + size > _MAX_PENDING_BYTES:
             self.dropped += 1
             return False
-        self._pending.append(envelope)
+        self._unsent.append(frame(message))
         self._pending_bytes += size
-        self._wake.set()
+        if self._stream is not None:
+            self._stream.wake()
         return True
+
+    def next(self) -> bytes:
+        """What is to be sent now, as much as fits in one write; empty when all was sent."""
+        parts: list[bytes] = []
+        size = 0
+        while self._unsent and (not parts or size + len(self._unsent[0]) <= _MAX_WRITE_BYTES):
+            parts.append(self._unsent.popleft())
+            size += len(parts[-1])
+        self._unacknowledged.extend(parts)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def acknowledge(self, count: int) -> None:
+        """Forget the oldest messages: the peer has them.
+
+        Raises
+        ------
+        PeerError
+            So many were not sent.
+        """
+        if not 0 <= count <= len(self._unacknowledged):
+            raise PeerError("the peer acknowledged more than was sent")
+        for _ in range(count):
+            self._pending_bytes -= len(self._unacknowledged.popleft()) - len(frame(b""))
+        self.connected = True
 
     async def _run(self) -> None:
         """Connect until stopped."""
+        loop = asyncio.get_running_loop()
         back_off = _FIRST_BACK_OFF_S
-        while not self._stopping:
-            started = asyncio.get_running_loop().time()
-            try:
-                await self._stream()
-            except (grpc.aio.AioRpcError, asyncio.InvalidStateError, ValueError) as error:
-                code = error.code().name if isinstance(error, grpc.aio.AioRpcError) else str(error)
-                log.debug("peer stream ended", peer=self._party.index, reason=code)
-            finally:
-                self.connected = False
-            if self._stopping:
-                return
-            if asyncio.get_running_loop().time() - started > _LAST_BACK_OFF_S:
-                back_off = _FIRST_BACK_OFF_S
+        while True:
+            started = loop.time()
             self._retry.clear()
+            try:
+                await self._connect()
+            except (OSError, ValueError, PeerError) as error:
+                log.debug("peer stream ended", peer=self._party.index, reason=str(error))
+            if loop.time() - started > _LAST_BACK_OFF_S:
+                back_off = _FIRST_BACK_OFF_S
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(back_off):
                     await self._retry.wait()
             back_off = min(2 * back_off, _LAST_BACK_OFF_S)
 
-    async def _stream(self) -> None:
-        """One connection: write what is pending, drop what is acknowledged."""
+    async def _connect(self) -> None:
+        """One connection until it ends."""
         certificate = self._party.tls_certificate
-        credentials = grpc.ssl_channel_credentials(
-            to_pem(certificate), self._identity.key, self._identity.certificate
-        )
-        options = (
-            *CHANNEL_OPTIONS,
-            ("grpc.ssl_target_name_override", server_name(certificate)),
-            ("grpc.use_local_subchannel_pool", 1),
-        )
-        address = self._party.peer_address
-        async with grpc.aio.secure_channel(address, credentials, options) as channel:
-            call = peer_pb2_grpc.PeerServiceStub(channel).Deliver()  # type: ignore[no-untyped-call]  # generated
-            await call.wait_for_connection()
-            self.connected = True
-            self._sent = 0
-            writer = asyncio.create_task(self._write(call))
-            try:
-                await self._read(call)
-            finally:
-                writer.cancel()
-                await asyncio.gather(writer, return_exceptions=True)
-                call.cancel()
+        host, _, port = self._party.peer_address.rpartition(":")
+        async with asyncio.timeout(_CONNECT_S):
+            _, stream = await asyncio.get_running_loop().create_connection(
+                lambda: _Stream(self),
+                host.strip("[]"),
+                int(port),
+                ssl=client_context(self._identity, certificate),
+                server_hostname=server_name(certificate),
+            )
+        self._unsent.extendleft(reversed(self._unacknowledged))
+        self._unacknowledged.clear()
+        self._stream = stream
+        try:
+            stream.wake()
+            await stream.ended
+        finally:
+            self._stream = None
+            self.connected = False
+            stream.close()
 
-    async def _write(self, call: grpc.aio.StreamStreamCall) -> None:  # type: ignore[type-arg]  # stubs
-        """Send what this stream has not sent."""
-        while True:
-            while self._sent < len(self._pending):
-                envelope = self._pending[self._sent]
-                self._sent += 1
-                await call.write(envelope)
-            self._wake.clear()
-            await self._wake.wait()
 
-    async def _read(self, call: grpc.aio.StreamStreamCall) -> None:  # type: ignore[type-arg]  # stubs
+class _Stream(asyncio.Protocol):
+    """One connection of a link."""
+
+    def __init__(self, link: Link) -> None:
+        """Nothing is sent yet."""
+        self._link = link
+        self._loop = asyncio.get_running_loop()
+        self._transport: asyncio.Transport | None = None
+        self._numbers = Numbers()
+        self._received = 0
+        self._full = False
+        self._planned = False
+        self.ended: asyncio.Future[None] = self._loop.create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The handshake is over; the peer has not accepted us yet."""
+        self._transport = cast("asyncio.Transport", transport)
+        self._transport.set_write_buffer_limits(high=_MAX_WRITE_BYTES)
+        tune(transport.get_extra_info("socket"))
+        chosen = transport.get_extra_info("ssl_object")
+        if chosen.selected_alpn_protocol() != PROTOCOL:
+            self._fail(PeerError("the peer speaks another protocol"))
+
+    def wake(self) -> None:
+        """Something is to be sent: all of this moment goes in one write."""
+        if not self._planned and not self._full:
+            self._planned = True
+            self._loop.call_soon(self._write)
+
+    def pause_writing(self) -> None:
+        """The peer or the network is slower than we are."""
+        self._full = True
+
+    def resume_writing(self) -> None:
+        """Go on."""
+        self._full = False
+        self.wake()
+
+    def data_received(self, data: bytes) -> None:
         """Forget what the peer has."""
-        acknowledged = 0
-        async for ack in call:
-            fresh = ack.received - acknowledged
-            if not 0 <= fresh <= self._sent:
-                raise ValueError("the peer acknowledged more than was sent")
-            acknowledged = ack.received
-            for _ in range(fresh):
-                self._pending_bytes -= self._pending.popleft().ByteSize()
-            self._sent -= fresh
+        for number in self._numbers.add(data):
+            if number in {REFUSED, UNKNOWN_EPOCH}:
+                reason = "refused" if number == REFUSED else "the epoch is unknown there"
+                self._fail(PeerError(reason))
+                return
+            try:
+                self._link.acknowledge(number - self._received)
+            except PeerError as error:
+                self._fail(error)
+                return
+            self._received = number
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End."""
+        self._fail(exc or PeerError("closed"))
+
+    def close(self) -> None:
+        """End now."""
+        if self._transport:
+            self._transport.abort()
+
+    def _write(self) -> None:
+        """Send what this stream has not sent."""
+        self._planned = False
+        while self._transport and not self._full and not self._transport.is_closing():
+            data = self._link.next()
+            if not data:
+                return
+            self._transport.write(data)
+
+    def _fail(self, error: Exception) -> None:
+        if not self.ended.done():
+            self.ended.set_exception(error)

@@ -1,131 +1,170 @@
-"""Streams between cores: gRPC over mutual TLS.
+"""Streams between cores: frames over mutual TLS, two a pair and direction.
 
 Rules
 1. Only holders of a certificate of a proven epoch can connect at all.
 2. On EVERY message the sender's index must be the party that holds the connection's certificate
    in the message's epoch. A violation ends the stream.
 3. A message is acknowledged after it was handed over; without that it is sent again.
+4. Messages of background runs have a stream of their own, so that nothing else waits behind them.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
 
-import grpc
 import structlog
 
-from core.certificates import fingerprint, to_der
-from core.errors import PeerError
-from core.links import CHANNEL_OPTIONS, Identity, Link
-from core.roster import Roster, UnknownEpochError
+from core.certificates import to_der, to_pem
+from core.circles import Address
+from core.incoming import Incoming, Receiver
+from core.links import Link
+from core.roster import Roster
+from core.seats import MAX_SEATS
+from core.tls import Identity, server_context, trust
+from mpc.exchange import Setting
 from wire.ids import PartyId
 from wire.pb.tkms.config.v1 import config_pb2
-from wire.pb.tkms.peer.v1 import peer_pb2, peer_pb2_grpc
+from wire.pb.tkms.peer.v1 import peer_pb2
 
-Receiver = Callable[[PartyId, peer_pb2.Envelope], Awaitable[None]]
+_MAX_STREAMS = 4 * MAX_SEATS
+"""Open streams of one certificate: two a core of that party, and as many that its end lost silently."""
 
-_GRACE_S = 0.5
+_HANDSHAKE_S = 10.0
 
 log = structlog.get_logger("core.peers")
 
 
-class Peers(peer_pb2_grpc.PeerServiceServicer):
-    """Our server for incoming streams and one outgoing link to each peer."""
+class Peers:
+    """Our server for incoming streams and two outgoing links to each peer."""
 
-    def __init__(self, identity: Identity, listen: str, receiver: Receiver) -> None:
-        """Prepare; nobody is a peer until an epoch was learned."""
+    def __init__(
+        self, identity: Identity, listen: str, receiver: Receiver, *, shared: bool = False
+    ) -> None:
+        """Prepare; nobody is a peer until an epoch was learned. `shared`: other processes listen too."""
+        self._shared = shared
         self._identity = identity
         self._own = to_der(identity.certificate)
         self._listen = listen
         self._receiver = receiver
-        self._links: dict[tuple[str, bytes], Link] = {}
-        self._server: grpc.aio.Server | None = None
+        self._context = server_context(identity)
+        self._links: dict[tuple[str, bytes, bool], Link] = {}
+        self._streams: list[Incoming] = []
+        self._server: asyncio.Server | None = None
         self.roster = Roster()
         self.refused = 0
 
     async def start(self) -> int:
         """Serve; returns the port."""
-        server = grpc.aio.server(options=CHANNEL_OPTIONS)
-        peer_pb2_grpc.add_PeerServiceServicer_to_server(self, server)  # type: ignore[no-untyped-call]  # generated
-        credentials = grpc.dynamic_ssl_server_credentials(
-            self._configuration(), self._configuration, require_client_authentication=True
+        host, _, port = self._listen.rpartition(":")
+        self._server = await asyncio.get_running_loop().create_server(
+            lambda: Incoming(self, self._receiver),
+            host.strip("[]"),
+            int(port),
+            ssl=self._context,
+            ssl_handshake_timeout=_HANDSHAKE_S,
+            reuse_port=self._shared or None,
         )
-        port = server.add_secure_port(self._listen, credentials)
-        await server.start()
-        self._server = server
-        return port
+        return int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
         """Close all streams."""
         for link in self._links.values():
             await link.stop()
         if self._server:
-            await self._server.stop(_GRACE_S)
+            self._server.close()
+        for stream in list(self._streams):
+            stream.close()
+        if self._server:
+            await self._server.wait_closed()
 
     def learn(self, epoch: config_pb2.Epoch) -> None:
         """Connect to the parties of a proven epoch, and let them connect."""
         self.roster.learn(epoch)
         for party in epoch.parties:
-            key = (party.peer_address, party.tls_certificate)
-            if party.tls_certificate != self._own and key not in self._links:
-                self._links[key] = Link(self._identity, party)
-                self._links[key].start()
+            if party.tls_certificate == self._own:
+                continue
+            for background in (False, True):
+                key = (party.peer_address, party.tls_certificate, background)
+                if key not in self._links:
+                    trust(self._context, to_pem(party.tls_certificate))
+                    self._links[key] = Link(self._identity, party)
+                    self._links[key].start()
+
+    def setting(self, epoch_id: int) -> Setting:
+        """How protocols of a learned epoch are set up here."""
+        return self.roster.setting(epoch_id, self._own)
 
     def send(self, recipient: PartyId, envelope: peer_pb2.Envelope) -> None:
         """Queue a message to one party of the envelope's epoch; a full queue drops it."""
-        link = self._link(envelope.epoch_id, recipient)
-        if not link.send(envelope):
-            log.warning("peer queue is full", peer=recipient, dropped=link.dropped)
+        self.send_to(Address(envelope.epoch_id, recipient), envelope)
+
+    def send_to(
+        self, recipient: Address, envelope: peer_pb2.Envelope, *, background: bool = False
+    ) -> None:
+        """Queue a message to a party that may be of another epoch than we are in the envelope."""
+        message = envelope.SerializeToString()
+        self._queue(*recipient, message, background=background)
 
     def broadcast(self, envelope: peer_pb2.Envelope) -> None:
         """Queue a message to every other party of its epoch."""
+        message = envelope.SerializeToString()
         for recipient in self.roster.parties(envelope.epoch_id):
             if recipient != envelope.sender:
-                self.send(recipient, envelope)
+                self._queue(envelope.epoch_id, recipient, message)
 
     def connections(self) -> dict[PartyId, bool]:
-        """Whether our stream to each other party of the latest epoch is open."""
+        """Whether our streams to each other party of the latest epoch are open."""
         epoch_id = self.roster.latest()
         if not epoch_id:
             return {}
         found = {}
         for index, party in sorted(self.roster.parties(epoch_id).items()):
-            link = self._links.get((party.peer_address, party.tls_certificate))
-            if link is not None:
-                found[index] = link.connected
+            ends = [
+                self._links.get((party.peer_address, party.tls_certificate, background))
+                for background in (False, True)
+            ]
+            if all(ends):
+                found[index] = all(link is not None and link.connected for link in ends)
         return found
 
-    def _link(self, epoch_id: int, peer: PartyId) -> Link:
+    def belongs(self, epoch_id: int) -> bool:
+        """Whether we are a party of a learned epoch."""
+        parties = self.roster.parties(epoch_id).values()
+        return any(party.tls_certificate == self._own for party in parties)
+
+    def connected(self, epoch_id: int) -> bool:
+        """Whether our streams to all other parties of an epoch are open."""
+        own = self.setting(epoch_id).party
+        others = [party for party in self.roster.parties(epoch_id) if party != own]
+        return all(
+            self._link(epoch_id, party, background=background).connected
+            for party in others
+            for background in (False, True)
+        )
+
+    def opened(self, stream: Incoming) -> None:
+        """Keep few streams of one peer: the youngest."""
+        same = [other for other in self._streams if other.certificate == stream.certificate]
+        for old in same[: max(0, len(same) + 1 - _MAX_STREAMS)]:
+            old.close()
+        self._streams.append(stream)
+
+    def heard(self, epoch_id: int, sender: PartyId) -> None:
+        """A peer that speaks can be spoken to."""
+        for background in (False, True):
+            self._link(epoch_id, sender, background=background).retry()
+
+    def closed(self, stream: Incoming) -> None:
+        """A stream is over."""
+        if stream in self._streams:
+            self._streams.remove(stream)
+
+    def _queue(
+        self, epoch_id: int, recipient: PartyId, message: bytes, *, background: bool = False
+    ) -> None:
+        link = self._link(epoch_id, recipient, background=background)
+        if not link.send(message):
+            log.warning("peer queue is full", peer=recipient, dropped=link.dropped)
+
+    def _link(self, epoch_id: int, peer: PartyId, *, background: bool) -> Link:
         """The link to another party of a learned epoch."""
         party = self.roster.parties(epoch_id)[peer]
-        return self._links[(party.peer_address, party.tls_certificate)]
-
-    def _configuration(self) -> grpc.ServerCertificateConfiguration:
-        """TLS configuration of the next handshake: everybody of the epochs known by then."""
-        roots = self.roster.root_certificates() or self._identity.certificate
-        pair = (self._identity.key, self._identity.certificate)
-        return grpc.ssl_server_certificate_configuration([pair], root_certificates=roots)
-
-    async def Deliver(  # noqa: N802 - the name in the schema
-        self,
-        request_iterator: AsyncIterator[peer_pb2.Envelope],
-        context: grpc.aio.ServicerContext,  # type: ignore[type-arg]  # stubs
-    ) -> AsyncIterator[peer_pb2.Ack]:
-        """Take a peer's messages."""
-        certificates = list(context.auth_context().get("x509_pem_cert", []))
-        if not certificates:
-            await context.abort(grpc.StatusCode.UNAUTHENTICATED, "no certificate")
-        connection = fingerprint(to_der(bytes(certificates[0])))
-        received = 0
-        async for envelope in request_iterator:
-            try:
-                sender = self.roster.require_sender(envelope.epoch_id, envelope.sender, connection)
-            except UnknownEpochError as error:
-                await context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
-            except PeerError as error:
-                self.refused += 1
-                log.warning("peer message refused", claimed=envelope.sender, reason=str(error))
-                await context.abort(grpc.StatusCode.PERMISSION_DENIED, str(error))
-            if not received:
-                self._link(envelope.epoch_id, sender).retry()
-            await self._receiver(sender, envelope)
-            received += 1
-            yield peer_pb2.Ack(received=received)
+        return self._links[(party.peer_address, party.tls_certificate, background)]

@@ -1,7 +1,8 @@
 """Who the peers are: parties of all proven epochs, and the one rule that says who speaks."""
 
-from core.certificates import fingerprint, to_pem
+from core.certificates import fingerprint
 from core.errors import PeerError
+from mpc.exchange import Setting
 from wire.ids import PartyId
 from wire.pb.tkms.config.v1 import config_pb2
 
@@ -13,16 +14,21 @@ class UnknownEpochError(PeerError):
 class Roster:
     """Proven epochs by id. Grows only; an epoch never changes."""
 
-    __slots__ = ("_epochs",)
+    __slots__ = ("_epochs", "_fingerprints", "_thresholds")
 
     def __init__(self) -> None:
         """Start without epochs: nobody is a peer."""
         self._epochs: dict[int, dict[PartyId, config_pb2.Party]] = {}
+        self._fingerprints: dict[tuple[int, PartyId], bytes] = {}
+        self._thresholds: dict[int, int] = {}
 
     def learn(self, epoch: config_pb2.Epoch) -> None:
         """Add a proven epoch."""
         parties = {PartyId(party.index): party for party in epoch.parties}
         self._epochs.setdefault(epoch.id, parties)
+        for index, party in parties.items():
+            self._fingerprints.setdefault((epoch.id, index), fingerprint(party.tls_certificate))
+        self._thresholds.setdefault(epoch.id, epoch.threshold)
 
     def parties(self, epoch_id: int) -> dict[PartyId, config_pb2.Party]:
         """Parties of an epoch by index.
@@ -36,6 +42,20 @@ class Roster:
             return self._epochs[epoch_id]
         except KeyError as error:
             raise UnknownEpochError(f"epoch {epoch_id} is not proven yet") from error
+
+    def setting(self, epoch_id: int, own_certificate: bytes) -> Setting:
+        """How protocols of an epoch are set up at the party that holds a certificate (DER).
+
+        Raises
+        ------
+        UnknownEpochError
+            When the epoch was not learned, or we are no party of it.
+        """
+        parties = self.parties(epoch_id)
+        for number, party in parties.items():
+            if party.tls_certificate == own_certificate:
+                return Setting(len(parties), self._thresholds[epoch_id], number)
+        raise UnknownEpochError(f"we are no party of epoch {epoch_id}")
 
     def latest(self) -> int:
         """Highest epoch id, 0 when there is none."""
@@ -51,14 +71,9 @@ class Roster:
         PeerError
             Another party, or nobody in this epoch, holds this certificate.
         """
-        party = self.parties(epoch_id).get(PartyId(sender))
-        if party is None or fingerprint(party.tls_certificate) != certificate_fingerprint:
+        known = self._fingerprints.get((epoch_id, PartyId(sender)))
+        if known is None:
+            self.parties(epoch_id)
+        if known != certificate_fingerprint:
             raise PeerError(f"the certificate is not the one of party {sender}")
         return PartyId(sender)
-
-    def root_certificates(self) -> bytes:
-        """PEM of every known party's certificate, each once: who may connect at all."""
-        known = {
-            party.tls_certificate for parties in self._epochs.values() for party in parties.values()
-        }
-        return b"".join(to_pem(der) for der in sorted(known))

@@ -12,13 +12,15 @@ Messages and restarts
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Collection, Sequence
+from dataclasses import replace
+from functools import partial
 
 import structlog
 import tkms_kernel as kernel
 
 from core import keystore
+from core.active import Active
 from core.authorize import (
     CRS_GENERATION,
     KEY_GENERATION,
@@ -27,77 +29,32 @@ from core.authorize import (
     Permission,
 )
 from core.codec import envelope_of, payload_of
-from core.dealer import Dealer
-from core.engine import Engine, PartialDecryption
+from core.engine import PartialDecryption
 from core.errors import PublishError, WorkFailed
-from core.inbox import Inbox
-from core.journal import ACCEPTED, Journal
-from core.peers import Peers
+from core.failures import failure_code
+from core.faults import spoiled
+from core.flows.table import Answer
+from core.journal import ACCEPTED
+from core.ordinary import Ordinary, merged, split
+from core.parts import Limits, Parts
 from core.settings import FaultMode
-from core.signer import ResultSigner
-from core.vault import Vault
 from mpc.dealing import ASK, Deal, Dealing
-from mpc.public_decryption import PublicDecryption, Setting
-from mpc.session import Abort, AbortReason, Blame, Done, MaskedShares, Send
+from mpc.exchange import Setting
+from mpc.public_decryption import PublicDecryption
+from mpc.session import Abort, Blame, Done, MaskedShares, Send
 from wire.ids import PartyId, RequestId
 from wire.payload import PayloadError
 from wire.pb.tkms.asc.v1 import asc_pb2
 from wire.pb.tkms.core.v1 import core_pb2
+from wire.pb.tkms.isc.v1 import isc_pb2
 from wire.pb.tkms.peer.v1 import peer_pb2
 
-CIPHERTEXT_WAIT_S = 60.0
-_MAX_QUEUED = 256
 _REPEAT = 1
 # A process cannot start again faster than this, so what it lost is at least so old.
 _LATE_S = 0.5
 _PUBLISH_RETRY_S = 2.0
 
-_FAILURES = {
-    AbortReason.TOO_MANY_ERRORS: asc_pb2.FAILURE_CODE_INTERNAL,
-    AbortReason.NOISE_OUT_OF_RANGE: asc_pb2.FAILURE_CODE_NOISE_OUT_OF_RANGE,
-    AbortReason.PLAINTEXT_OUT_OF_RANGE: asc_pb2.FAILURE_CODE_CIPHERTEXT_MALFORMED,
-    AbortReason.MALFORMED_DEAL: asc_pb2.FAILURE_CODE_INTERNAL,
-}
-
 log = structlog.get_logger("core.runner")
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What a runner works with."""
-
-    journal: Journal
-    vault: Vault
-    engine: Engine
-    dealer: Dealer
-    signer: ResultSigner
-    peers: Peers
-    inbox: Inbox
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Wall timers in seconds and the deliberate fault, if any."""
-
-    request_timeout_s: float = 3600.0
-    ciphertext_wait_s: float = CIPHERTEXT_WAIT_S
-    fault: FaultMode = FaultMode.NONE
-
-
-@dataclass(slots=True)
-class _Active:
-    """One running request."""
-
-    permission: Permission
-    blobs: dict[bytes, bytes]
-    arrived: asyncio.Event = field(default_factory=asyncio.Event)
-    queue: asyncio.Queue[tuple[PartyId, peer_pb2.Envelope]] = field(
-        default_factory=lambda: asyncio.Queue(_MAX_QUEUED)
-    )
-    heard: set[PartyId] = field(default_factory=set)
-    message: peer_pb2.Envelope | None = None
-    sent_at: float = 0.0
-    task: asyncio.Task[None] | None = None
 
 
 class Runner:
@@ -110,12 +67,16 @@ class Runner:
         self._parts = parts
         self._limits = limits
         self._recorded = recorded
-        self._active: dict[RequestId, _Active] = {}
+        self._active: dict[RequestId, Active] = {}
 
     @property
-    def running(self) -> int:
-        """Number of requests in progress."""
-        return len(self._active)
+    def running(self) -> Collection[Active]:
+        """Requests in progress."""
+        return self._active.values()
+
+    def taken_over(self) -> None:
+        """Another core of this party had requests that come now."""
+        self._parts.host.taken_over()
 
     def take(self, permission: Permission) -> None:
         """Begin a request, or hand a running one the bytes that it waits for."""
@@ -129,19 +90,25 @@ class Runner:
         if self._limits.fault is FaultMode.SILENT:
             log.warning("FAULT MODE: silent", request=permission.request_id.hex)
             return
-        active = _Active(permission, blobs)
-        self._active[permission.request_id] = active
+        active = self._active[permission.request_id] = Active(permission, blobs)
         for sender, envelope in self._parts.inbox.take(permission.request_id.value):
             self._enqueue(active, sender, envelope)
         active.task = asyncio.create_task(self._run(active), name=permission.request_id.hex)
 
-    async def receive(self, sender: PartyId, envelope: peer_pb2.Envelope) -> None:
+    def receive(self, sender: PartyId, envelope: peer_pb2.Envelope) -> Awaitable[None] | None:
         """Take a message of a peer that the transport has authenticated."""
         if len(envelope.request_id) != RequestId.LENGTH:
-            return
+            return None
+        active = self._active.get(RequestId(envelope.request_id))
+        if active is None:
+            return self._receive_idle(sender, envelope)
+        self._enqueue(active, sender, envelope)
+        return None
+
+    async def _receive_idle(self, sender: PartyId, envelope: peer_pb2.Envelope) -> None:
+        """A message for a request that does not run: answered, or not authorised yet."""
         request_id = RequestId(envelope.request_id)
-        active = self._active.get(request_id)
-        if active is None and await self._answered(request_id):
+        if await self._answered(request_id):
             await self._repeat(sender, envelope)
             return
         # The request may have been authorised while we looked into the journal.
@@ -153,13 +120,24 @@ class Runner:
 
     async def expire(self, height: int) -> None:
         """End requests whose deadline the trusted height has reached."""
-        for active in list(self._active.values()):
-            if active.permission.deadline_height <= height and active.task:
-                active.task.cancel()
-                await asyncio.gather(active.task, return_exceptions=True)
-                request_id = active.permission.request_id
-                if await asyncio.to_thread(self._parts.journal.expire, request_id):
-                    log.info("request expired", request=request_id.hex)
+        late = [
+            request_id
+            for request_id, active in self._active.items()
+            if active.permission.deadline_height <= height
+        ]
+        await self.end(late)
+
+    async def end(self, request_ids: Sequence[RequestId]) -> None:
+        """End running requests whose answer nobody takes any more."""
+        for request_id in request_ids:
+            active = self._active.get(request_id)
+            if active is None or active.task is None:
+                continue
+            active.task.cancel()
+            await asyncio.gather(active.task, return_exceptions=True)
+            if await asyncio.to_thread(self._parts.journal.expire, request_id):
+                log.info("request expired", request=request_id.hex)
+            await self._parts.ordinary.ended(active.permission)
 
     async def close(self) -> None:
         """Stop all tasks; unanswered requests resume at the next start."""
@@ -168,7 +146,7 @@ class Runner:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _enqueue(self, active: _Active, sender: PartyId, envelope: peer_pb2.Envelope) -> None:
+    def _enqueue(self, active: Active, sender: PartyId, envelope: peer_pb2.Envelope) -> None:
         """Queue for the session. Another epoch's party of that number and a flood are dropped."""
         if active.queue.full() or envelope.epoch_id != active.permission.record.epoch_id:
             self._parts.inbox.dropped += 1
@@ -193,16 +171,19 @@ class Runner:
             message.round = _REPEAT
             self._parts.peers.send(sender, message)
 
-    async def _run(self, active: _Active) -> None:
+    async def _run(self, active: Active) -> None:
         """One request from start to result; the task root."""
         permission = active.permission
         structlog.contextvars.bind_contextvars(request=permission.request_id.hex)
+        flow = self._parts.flows.of(permission.entry)
         try:
-            async with asyncio.timeout(self._limits.request_timeout_s):
-                await self._answer(active)
+            # A flow takes as long as it takes: only its deadline ends it.
+            async with asyncio.timeout(None if flow else self._limits.request_timeout_s):
+                await (self._follow(permission, flow) if flow else self._answer(active))
         except TimeoutError:
             if await asyncio.to_thread(self._parts.journal.expire, permission.request_id):
                 log.warning("request given up: peers did not answer in time")
+            await self._parts.ordinary.ended(permission)
         except WorkFailed as error:
             log.warning("request failed", code=error.code, reason=error.detail)
             await self._finish(self._parts.signer.failure(permission, error.code), permission)
@@ -213,43 +194,52 @@ class Runner:
         finally:
             del self._active[permission.request_id]
 
-    async def _answer(self, active: _Active) -> None:
-        """The kinds of work, in one table."""
-        kinds: dict[int, Callable[[_Active], Awaitable[None]]] = {
+    async def _follow(self, permission: Permission, flow: Answer) -> None:
+        """Work over many runs; where it leaves us nothing to say the request just ends."""
+        result = await flow(permission)
+        if result is not None:
+            await self._finish(result, permission)
+        else:
+            await asyncio.to_thread(self._parts.journal.expire, permission.request_id)
+
+    async def _answer(self, active: Active) -> None:
+        """The kinds of work of one round, in one table."""
+        kinds: dict[int, Callable[[Active], Awaitable[None]]] = {
             KEY_GENERATION: self._generate,
             CRS_GENERATION: self._generate,
             PUBLIC_DECRYPTION: self._decrypt_publicly,
             USER_DECRYPTION: self._decrypt_for_user,
         }
+        self._parts.ordinary.accepted(active.permission)
         work = kinds.get(active.permission.entry.kind)
         if work is None:
             raise WorkFailed(asc_pb2.FAILURE_CODE_INTERNAL, "unknown kind of request")
         await work(active)
 
-    async def _partials(self, active: _Active) -> list[PartialDecryption]:
-        """Our masked shares, once all ciphertexts are here or the wait for them is over."""
-        permission = active.permission
-        wanted = {ciphertext.digest for ciphertext in permission.entry.ciphertexts}
+    async def _inputs(self, active: Active) -> tuple[list[Ordinary], list[isc_pb2.Ciphertext]]:
+        """Ordinary and other ciphertexts, once all are here or the wait for them is over."""
         try:
             async with asyncio.timeout(self._limits.ciphertext_wait_s):
-                while wanted - set(active.blobs):
-                    active.arrived.clear()
-                    await active.arrived.wait()
+                await active.all_here()
         except TimeoutError as error:
             code = asc_pb2.FAILURE_CODE_CIPHERTEXT_UNAVAILABLE
             raise WorkFailed(code, "the ciphertexts' bytes did not come in time") from error
-        partials = await self._parts.engine.partial_decryptions(permission, active.blobs)
-        active.blobs.clear()
-        return partials
+        return split(active.permission, active.blobs)
 
-    async def _decrypt_for_user(self, active: _Active) -> None:
-        """No opening: our shares go sealed to the user."""
-        partials = await self._partials(active)
+    async def _decrypt_for_user(self, active: Active) -> None:
+        """The value is not opened: our shares go sealed to the user."""
+        permission = active.permission
+        ordinary, others = await self._inputs(active)
+        rest = await self._parts.engine.partial_decryptions(permission, active.blobs, others)
+        known: dict[int, PartialDecryption] = {}
+        if ordinary:
+            accuse = partial(self._accuse, permission)
+            known = await self._parts.ordinary.shares(permission, ordinary, accuse)
+        partials = merged(known, rest)
         if self._limits.fault is FaultMode.WRONG_SHARES:
             log.warning("FAULT MODE: wrong shares")
-            partials = [PartialDecryption(p.item, _spoiled(p.share)) for p in partials]
+            partials = [replace(p, share=spoiled(p.share)) for p in partials]
         signer = self._parts.signer
-        permission = active.permission
         try:
             result = await self._parts.engine.run(
                 lambda: signer.user_decryption(permission, partials)
@@ -259,9 +249,25 @@ class Runner:
             raise WorkFailed(code, f"user key: {error}") from error
         await self._finish(result, permission)
 
-    async def _decrypt_publicly(self, active: _Active) -> None:
+    async def _decrypt_publicly(self, active: Active) -> None:
         """Open together with the peers."""
-        partials = await self._partials(active)
+        permission = active.permission
+        ordinary, others = await self._inputs(active)
+        partials = await self._parts.engine.partial_decryptions(permission, active.blobs, others)
+        if ordinary:
+            accuse = partial(self._accuse, permission)
+            opened = await self._parts.ordinary.values(permission, ordinary, accuse)
+            active.known = opened.values
+            if opened.proven:
+                await asyncio.to_thread(self._parts.dealer.forget, permission.key_id)
+        active.blobs.clear()
+        if others:
+            await self._open_squashed(active, partials)
+        else:
+            await self._complete(active, ())
+
+    async def _open_squashed(self, active: Active, partials: list[PartialDecryption]) -> None:
+        """One round with the peers, and a wait for late liars."""
         permission = active.permission
         epoch = permission.epoch
         setting = Setting(len(epoch.parties), epoch.threshold, permission.party)
@@ -281,7 +287,7 @@ class Runner:
             # Everybody holds its share: a dealer's copy of all of them would be one disk to steal.
             await asyncio.to_thread(self._parts.dealer.forget, permission.key_id)
 
-    async def _generate(self, active: _Active) -> None:
+    async def _generate(self, active: Active) -> None:
         """Deal or be dealt to. Later asks are answered from the sealed deal, see `_repeat`."""
         session = await self._dealing(active.permission)
         await self._carry_out(active, session.start())
@@ -301,7 +307,7 @@ class Runner:
                 await asyncio.sleep(_PUBLISH_RETRY_S)
 
     async def _answer_repeat(
-        self, active: _Active, sender: PartyId, envelope: peer_pb2.Envelope
+        self, active: Active, sender: PartyId, envelope: peer_pb2.Envelope
     ) -> None:
         """Send ours again to a peer that may have lost it: it repeats itself, or it comes late."""
         again = sender in active.heard
@@ -314,7 +320,7 @@ class Runner:
 
     async def _carry_out(
         self,
-        active: _Active,
+        active: Active,
         outputs: Sequence[
             Send[MaskedShares] | Send[Deal] | Done[tuple[int, ...]] | Done[Deal] | Blame | Abort
         ],
@@ -327,17 +333,17 @@ class Runner:
             elif isinstance(output, Blame):
                 await self._accuse(permission, output)
             elif isinstance(output, Abort):
-                raise WorkFailed(_FAILURES[output.reason], output.detail)
+                raise WorkFailed(failure_code(output.reason), output.detail)
             else:
-                await self._complete(permission, output.value)
+                await self._complete(active, output.value)
 
-    async def _send(self, active: _Active, output: Send[MaskedShares] | Send[Deal]) -> None:
+    async def _send(self, active: Active, output: Send[MaskedShares] | Send[Deal]) -> None:
         """Put a session's message on the wire; one to all is kept for peers that start over."""
         envelope = envelope_of(active.permission, output.message)
         if self._limits.fault is FaultMode.WRONG_SHARES:
             log.warning("FAULT MODE: wrong shares")
             for share in envelope.masked_shares.shares:
-                share.elements = _spoiled(share.elements)
+                share.elements = spoiled(share.elements)
         if output.recipient is not None:
             self._parts.peers.send(output.recipient, envelope)
             return
@@ -350,8 +356,9 @@ class Runner:
         )
         self._parts.peers.broadcast(envelope)
 
-    async def _complete(self, permission: Permission, value: object) -> None:
+    async def _complete(self, active: Active, value: object) -> None:
         """Sign and record what a session found."""
+        permission = active.permission
         signer = self._parts.signer
         if isinstance(value, Deal):
             if permission.entry.kind == KEY_GENERATION:
@@ -362,10 +369,13 @@ class Runner:
                     permission.key_id,
                     permission.record.epoch_id,
                     value,
+                    dealer=True,
                 )
+                if permission.epoch.threshold:
+                    self._parts.ordinary.prepare(permission.record.epoch_id)
             result = signer.generation(permission, value.materials)
         elif isinstance(value, tuple):
-            result = signer.public_decryption(permission, value)
+            result = signer.public_decryption(permission, merged(active.known, value))
         else:
             raise TypeError("a session's value of unknown type")
         await self._finish(result, permission)
@@ -387,8 +397,4 @@ class Runner:
         if await asyncio.to_thread(self._parts.journal.finish, permission.request_id, result):
             log.info("request answered", answer=result.WhichOneof("answer"))
             self._recorded()
-
-
-def _spoiled(share: bytes) -> bytes:
-    """A share that is certainly wrong, for fault tests."""
-    return bytes(byte ^ 0x5A for byte in share)
+        await self._parts.ordinary.ended(permission)

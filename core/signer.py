@@ -4,10 +4,11 @@ from collections.abc import Sequence
 
 import tkms_kernel as kernel
 
-from core.authorize import CRS_GENERATION, Permission
+from core.authorize import Permission
 from core.engine import PartialDecryption
 from mpc.dealing import Material
 from wire import eip712, payload
+from wire.answers import signed_digest
 from wire.digests import keccak256, sha3_256
 from wire.ids import PartyId
 from wire.pb.tkms.asc.v1 import asc_pb2
@@ -17,8 +18,7 @@ from wire.signing import Secp256k1Signer
 INLINE_LIMIT_BYTES = 4096
 """Default of Parameters.inline_limit: larger payloads travel by digest and go to storage first."""
 
-# Two 2-bit blocks lie in one squashed block of a share; a plaintext is packed with nothing.
-_SHARE_PACKING_FACTOR = 2
+# A plaintext is packed with nothing.
 _PLAINTEXT_PACKING_FACTOR = 1
 
 
@@ -88,7 +88,7 @@ class ResultSigner:
                     self._secret,
                 ),
                 handle,
-                _PLAINTEXT_PACKING_FACTOR if alone else _SHARE_PACKING_FACTOR,
+                _PLAINTEXT_PACKING_FACTOR if alone else share.packing_factor,
             )
             for share, handle in zip(shares, handles, strict=True)
         )
@@ -111,20 +111,15 @@ class ResultSigner:
         return _result(permission, fulfil=fulfil, uploads=[upload])
 
     def generation(self, permission: Permission, materials: Sequence[Material]) -> core_pb2.Result:
-        """Digests of public material, signed as KeygenVerification or CrsgenVerification."""
+        """Digests of what was made or agreed on, signed as the struct of the request's kind."""
         entry = permission.entry
-        domain = eip712.chain_domain(entry.chain_id)
-        if entry.kind == CRS_GENERATION:
-            digest = eip712.crs_digest(
-                domain, entry.request_id, entry.max_bits, materials[0].digest
-            )
-        else:
-            pairs = [(material.kind, material.digest) for material in materials]
-            digest = eip712.keygen_digest(domain, entry.request_id, pairs)
-        fulfil = self._fulfil(permission, digest)
+        # What belongs to no application is bound to the chain alone.
+        entry.domain.CopyFrom(eip712.chain_domain(entry.chain_id))
+        fulfil = asc_pb2.Fulfil(request_id=entry.request_id, party=self._party)
         fulfil.generation.digests.extend(
             asc_pb2.MaterialDigest(kind=m.kind, digest=m.digest, size=m.size) for m in materials
         )
+        fulfil.signature = self._signer.sign_typed_data(signed_digest(entry, fulfil))
         return _result(permission, fulfil=fulfil)
 
     def failure(self, permission: Permission, code: asc_pb2.FailureCode) -> core_pb2.Result:

@@ -54,7 +54,7 @@ class Trust:
             HEADER for the first that does not verify; nothing of the call is kept then.
         """
         with self._lock:
-            trusted = self._trusted
+            trusted = self._newest()
             verified: list[tuple[int, bytes]] = []
             for block in blocks:
                 if trusted is not None and block.height <= trusted.height:
@@ -65,6 +65,14 @@ class Trust:
                 return
             self._journal.trust(_encode(trusted), verified)
             self._trusted = trusted
+
+    def _newest(self) -> TrustedHeader | None:
+        """Ours, or what another core of this party has verified since."""
+        stored = self._journal.trusted()
+        found = _decode(stored) if stored else None
+        if found is not None and found.height > self.height:
+            self._trusted = found
+        return self._trusted
 
     def require_value(self, proven: state_pb2.ProvenValue, key: bytes) -> bytes:
         """The value that the chain had under a key after block `proven.height`.
@@ -88,7 +96,7 @@ class Trust:
 
     def _verify(self, trusted: TrustedHeader | None, block: core_pb2.LightBlock) -> TrustedHeader:
         """One step of the light client."""
-        light_block = LightBlock(block.signed_header, block.validators)
+        light_block = LightBlock(block.signed_header, block.validators, block.next_validators)
         now_ns = self._clock_ns()
         try:
             if trusted is None:

@@ -247,6 +247,42 @@ def test_forged_headers_are_refused(scene: Scene) -> None:
     assert refused(scene, submission) is Refusal.HEADER
 
 
+def test_a_changed_validator_set_is_skipped_over(scene: Scene) -> None:
+    """A trusted header that announces another set is a start for skips only with that set's list."""
+    scene.chain.change_validators(2, c=10, d=10, e=10, f=10)
+    scene.chain.change_validators(20, e=10, f=10, g=10, h=10)
+    scene.chain.advance(40)
+    submission = scene.submission()
+    first = scene.chain.light_block(1)
+    last = submission.headers[0]
+    assert (last.height, first.validators != first.next_validators != b"") == (42, True)
+
+    def with_first(next_validators: bytes) -> core_pb2.SubmitRequest:
+        changed = core_pb2.SubmitRequest.FromString(submission.SerializeToString())
+        del changed.headers[:]
+        changed.headers.extend([first, last])
+        changed.headers[0].next_validators = next_validators
+        return changed
+
+    # Nobody of the first header's own set signs any more, and a list that was not announced is a lie.
+    for forged in (b"", first.validators, last.validators, b"["):
+        assert refused(scene, with_first(forged)) is Refusal.HEADER
+        assert scene.trust.height == 0
+    scene.authorizer.authorize(with_first(first.next_validators))
+    assert scene.trust.height == 42
+
+
+def test_announced_validators_survive_a_restart(scene: Scene) -> None:
+    """The list of the next height is part of what the journal keeps."""
+    scene.chain.change_validators(2, c=10, d=10, e=10, f=10)
+    scene.chain.change_validators(20, e=10, f=10, g=10, h=10)
+    scene.chain.advance(40)
+    scene.trust.advance([scene.chain.light_block(1)])
+    scene.new_authorizer()
+    scene.trust.advance([scene.chain.light_block(41)])
+    assert scene.trust.height == 41
+
+
 def test_a_trusted_header_grows_old(scene: Scene) -> None:
     """After the trusting period the journal's header starts nothing any more."""
     scene.authorizer.authorize(scene.submission())

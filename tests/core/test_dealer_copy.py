@@ -7,7 +7,8 @@ import pytest
 
 from core.dealer import Dealer
 from core.vault import Vault, open_vault
-from mpc.public_decryption import PublicDecryption, Setting
+from mpc.exchange import Setting
+from mpc.public_decryption import PublicDecryption
 from mpc.session import MaskedShare, MaskedShares
 from tests.simulation.opening import changed, problem
 from wire.ids import KeyId, PartyId, RequestId

@@ -1,20 +1,25 @@
 """Streams between cores over real mutual TLS: identity, order, resending, bounds."""
 
 import asyncio
+import ssl
+import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import grpc
 import pytest
 
-from core import links
+from core import frames, links
 from core.certificates import generate, server_name, to_der
-from core.links import CHANNEL_OPTIONS, Identity, Link
+from core.circles import Address
+from core.errors import PeerError
+from core.frames import REFUSED, UNKNOWN_EPOCH, Frames, Numbers, frame
+from core.links import Link
 from core.peers import Peers
+from core.tls import Identity, client_context
 from tests.support.core_network import free_port
 from wire.ids import PartyId
 from wire.pb.tkms.config.v1 import config_pb2
-from wire.pb.tkms.peer.v1 import peer_pb2, peer_pb2_grpc
+from wire.pb.tkms.peer.v1 import peer_pb2
 
 WAIT_S = 20.0
 
@@ -76,33 +81,42 @@ async def serving(*parties: Party) -> AsyncIterator[None]:
             await party.peers.stop()
 
 
-async def deliver(
-    target: Party, identity: Identity | None, message: peer_pb2.Envelope
-) -> grpc.StatusCode:
-    """Send one message with any identity, as an attacker does; the code that came back."""
+async def stream(
+    target: Party, identity: Identity | None
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A connection with any identity, as an attacker makes it."""
     der = to_der(target.identity.certificate)
-    credentials = grpc.ssl_channel_credentials(
-        target.identity.certificate,
-        identity.key if identity else None,
-        identity.certificate if identity else None,
+    context = client_context(identity or target.identity, der)
+    if identity is None:
+        context = ssl.create_default_context(cadata=target.identity.certificate.decode())
+    host, port = target.address.split(":")
+    return await asyncio.open_connection(
+        host, int(port), ssl=context, server_hostname=server_name(der)
     )
-    options = (
-        *CHANNEL_OPTIONS,
-        ("grpc.ssl_target_name_override", server_name(der)),
-        ("grpc.use_local_subchannel_pool", 1),
-    )
-    async with grpc.aio.secure_channel(target.address, credentials, options) as channel:
 
-        async def once() -> AsyncIterator[peer_pb2.Envelope]:
-            yield message
 
-        call = peer_pb2_grpc.PeerServiceStub(channel).Deliver(once(), timeout=WAIT_S)
-        try:
-            async for _ in call:
-                pass
-        except grpc.aio.AioRpcError as error:
-            return error.code()
-        return await call.code()
+async def deliver(target: Party, identity: Identity | None, *messages: bytes) -> list[int]:
+    """Send messages and read until the target has answered; no number when it refuses to talk."""
+    numbers = Numbers()
+    found: list[int] = []
+    try:
+        reader, writer = await stream(target, identity)
+        writer.write(b"".join(messages))
+        async with asyncio.timeout(WAIT_S):
+            while not found or found[-1] < len(messages):
+                data = await reader.read(1000)
+                if not data:
+                    break
+                found += numbers.add(data)
+        writer.transport.abort()
+    except (ssl.SSLError, ConnectionError):
+        pass
+    return found
+
+
+def framed(*messages: peer_pb2.Envelope) -> list[bytes]:
+    """Messages as they are on the wire."""
+    return [frame(message.SerializeToString()) for message in messages]
 
 
 async def test_messages_arrive_in_order_with_their_sender() -> None:
@@ -128,9 +142,9 @@ async def test_strangers_cannot_connect() -> None:
     one, two = Party(1), Party(2)
     async with serving(one, two):
         stranger = Identity(*generate("party-2"))
-        assert await deliver(one, stranger, envelope(2)) is grpc.StatusCode.UNAVAILABLE
-        assert await deliver(one, None, envelope(2)) is grpc.StatusCode.UNAVAILABLE
-        assert await deliver(one, two.identity, envelope(2)) is grpc.StatusCode.OK
+        assert await deliver(one, stranger, *framed(envelope(2))) == []
+        assert await deliver(one, None, *framed(envelope(2))) == []
+        assert await deliver(one, two.identity, *framed(envelope(2))) == [0, 1]
         assert await one.next() == (2, envelope(2))
         assert one.received.empty()
 
@@ -140,8 +154,9 @@ async def test_a_party_cannot_speak_for_another() -> None:
     one, two, three = Party(1), Party(2), Party(3)
     async with serving(one, two, three):
         for claimed in (1, 3, 0, 4):
-            code = await deliver(one, two.identity, envelope(claimed))
-            assert code is grpc.StatusCode.PERMISSION_DENIED
+            messages = framed(envelope(2), envelope(claimed), envelope(2))
+            assert await deliver(one, two.identity, *messages) == [0, 1, REFUSED]
+            assert await one.next() == (2, envelope(2))
         assert one.peers.refused == 4
         assert one.received.empty()
         two.peers.send(PartyId(1), envelope(2))
@@ -158,14 +173,12 @@ async def test_an_index_counts_in_the_messages_epoch() -> None:
     async with serving(one, two, three):
         newcomer = Party(2)
         one.peers.learn(epoch_of(one, newcomer, number=2))
-        code = await deliver(one, two.identity, envelope(2, epoch=2))
-        assert code is grpc.StatusCode.PERMISSION_DENIED
-        assert await deliver(one, newcomer.identity, envelope(2, epoch=2)) is grpc.StatusCode.OK
-        assert await deliver(one, newcomer.identity, envelope(2)) is (
-            grpc.StatusCode.PERMISSION_DENIED
-        )
-        code = await deliver(one, two.identity, envelope(2, epoch=3))
-        assert code is grpc.StatusCode.FAILED_PRECONDITION
+        second = framed(envelope(2, epoch=2))
+        assert await deliver(one, two.identity, *second) == [0, REFUSED]
+        assert await deliver(one, newcomer.identity, *second) == [0, 1]
+        assert await deliver(one, newcomer.identity, *framed(envelope(2))) == [0, REFUSED]
+        third = framed(envelope(2, epoch=3))
+        assert await deliver(one, two.identity, *third) == [0, UNKNOWN_EPOCH]
 
 
 async def test_a_certificate_issued_by_a_party_is_not_the_party() -> None:
@@ -173,8 +186,7 @@ async def test_a_certificate_issued_by_a_party_is_not_the_party() -> None:
     one, two = Party(1), Party(2)
     issued = _issued_by(two.identity)
     async with serving(one, two):
-        code = await deliver(one, issued, envelope(2))
-        assert code in {grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAVAILABLE}
+        assert await deliver(one, issued, *framed(envelope(2))) in ([], [0, REFUSED])
         assert one.received.empty()
 
 
@@ -232,6 +244,93 @@ async def test_a_full_queue_drops_and_counts(monkeypatch: pytest.MonkeyPatch) ->
     """A peer that is away for long costs bounded memory."""
     monkeypatch.setattr(links, "_MAX_PENDING", 3)
     link = Link(Party(1).identity, Party(2).record)
-    assert [link.send(envelope(1)) for _ in range(5)] == [True, True, True, False, False]
+    assert [link.send(b"message") for _ in range(5)] == [True, True, True, False, False]
     assert link.dropped == 2
     assert "PRIVATE" not in repr(Party(1).identity)
+
+
+async def test_bytes_that_are_no_message_end_the_stream() -> None:
+    """A length beyond the bound is refused before its bytes come, and so is what does not parse."""
+    one, two = Party(1), Party(2)
+    async with serving(one, two):
+        long = struct.pack(">I", frames.MAX_MESSAGE_BYTES + 1)
+        assert await deliver(one, two.identity, long) == [0, REFUSED]
+        assert await deliver(one, two.identity, frame(b"\xff\xff\xff")) == [0, REFUSED]
+        assert await deliver(one, two.identity, frame(b"")) == [0, UNKNOWN_EPOCH]
+        assert one.peers.refused == 2
+        assert one.received.empty()
+
+
+async def test_few_streams_a_peer() -> None:
+    """A peer that opens many streams loses its oldest ones, nobody else's."""
+    one, two, three = Party(1), Party(2), Party(3)
+    async with serving(one, two, three):
+        mine, kept = await stream(one, three.identity)
+        assert await mine.readexactly(8) == bytes(8)
+        opened = [await stream(one, two.identity) for _ in range(38)]
+        for reader, _ in opened[:4]:
+            assert (await asyncio.wait_for(reader.read(), WAIT_S)).strip(bytes(1)) == b""
+        three.peers.send(PartyId(1), envelope(3))
+        assert await one.next() == (3, envelope(3))
+        for writer in (kept, *(writer for _, writer in opened)):
+            writer.transport.abort()
+        await asyncio.sleep(0)
+
+
+async def test_background_messages_have_a_stream_of_their_own() -> None:
+    """What waits behind a big message of a background run is only more of them."""
+    one, two = Party(1), Party(2)
+    async with serving(one, two):
+        big = envelope(1, bytes(8 * 2**20))
+        for _ in range(3):
+            one.peers.send_to(Address(1, PartyId(2)), big, background=True)
+        one.peers.send(PartyId(2), envelope(1))
+        sizes = [len((await two.next())[1].request_id) for _ in range(4)]
+        assert sorted(sizes) == [20] + 3 * [8 * 2**20]
+        assert sizes.index(20) < 3
+
+
+class TestFrames:
+    """Streams cut anywhere give the same messages."""
+
+    @pytest.mark.parametrize("step", [1, 3, 7, 1000])
+    def test_cuts_do_not_matter(self, step: int) -> None:
+        """Empty messages too."""
+        messages = [b"", b"a", b"bc" * 100, b"", b"d" * 17]
+        data = b"".join(frame(message) for message in messages)
+        cut = Frames()
+        found = []
+        for start in range(0, len(data), step):
+            cut.add(data[start : start + step])
+            while (message := cut.next()) is not None:
+                found.append(message)
+        assert found == messages
+
+    def test_a_length_beyond_the_bound_is_refused(self) -> None:
+        """Before memory is used for it."""
+        cut = Frames()
+        cut.add(struct.pack(">I", frames.MAX_MESSAGE_BYTES + 1))
+        with pytest.raises(PeerError, match="a message of"):
+            cut.next()
+
+    @pytest.mark.parametrize("step", [1, 5, 8, 20])
+    def test_numbers(self, step: int) -> None:
+        """Eight bytes each, wherever they are cut."""
+        data = b"".join(frames.number(count) for count in (0, 1, 300, REFUSED))
+        cut = Numbers()
+        found = []
+        for start in range(0, len(data), step):
+            found += cut.add(data[start : start + step])
+        assert found == [0, 1, 300, REFUSED]
+
+    def test_more_acknowledged_than_sent(self) -> None:
+        """A peer that claims it is not believed."""
+        link = Link(Party(1).identity, Party(2).record)
+        link.send(b"one")
+        assert link.next() == frame(b"one")
+        assert link.next() == b""
+        with pytest.raises(PeerError, match="more than was sent"):
+            link.acknowledge(2)
+        link.acknowledge(1)
+        with pytest.raises(PeerError, match="more than was sent"):
+            link.acknowledge(-1)

@@ -7,7 +7,10 @@ import stat
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 from core.settings import Settings
 from tests.core.test_network import PUBLIC, require_public_answer
@@ -17,7 +20,6 @@ from wire.pb.tkms.core.v1 import core_pb2
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = "import sys, pathlib, core.main; core.main.run(pathlib.Path(sys.argv[1]))"
-REQUESTS = 24
 
 
 def write_toml(settings: Settings) -> None:
@@ -28,6 +30,7 @@ def write_toml(settings: Settings) -> None:
         f'peer_listen = "{settings.peer_listen}"',
         f'trusted_validators_hash = "{settings.trusted_validators_hash.hex()}"',
         "developer_mode = true",
+        f"pool_blocks = {settings.pool_blocks}",
     ]
     (settings.home / "core.toml").write_text("\n".join(lines))
 
@@ -86,16 +89,41 @@ async def test_sigterm_ends_cleanly_and_secrets_stay_out_of_the_log(tmp_path: Pa
     assert signing_secret(1).hex() not in text
 
 
-async def test_kill_in_a_burst_loses_and_repeats_nothing(tmp_path: Path) -> None:
-    """Two cores are killed while requests pour in; every core answers every request once."""
+@dataclass(frozen=True)
+class Burst:
+    """Many requests at once, and when which core is killed: after so many of its answers."""
+
+    ordinary: bool
+    requests: int
+    kills: tuple[tuple[int, int], ...]
+
+
+@pytest.mark.parametrize(
+    "burst",
+    [
+        Burst(ordinary=False, requests=24, kills=((3, 4), (4, 10))),
+        Burst(ordinary=True, requests=24, kills=((3, 0), (4, 8))),
+        pytest.param(
+            Burst(ordinary=True, requests=200, kills=((3, 0), (3, 20), (4, 60), (4, 120))),
+            marks=pytest.mark.slow,
+        ),
+    ],
+    ids=["squashed", "ordinary", "ordinary-200"],
+)
+async def test_kill_in_a_burst_loses_and_repeats_nothing(tmp_path: Path, burst: Burst) -> None:
+    """Cores are killed while requests pour in; every core answers every request once."""
     network = Network(tmp_path, 4)
     key = network.deal()
-    values = [(4, 1000 + number) for number in range(REQUESTS)]
+    values = [(5, 2**63 + number) for number in range(burst.requests)]
     entries = []
-    for value in values:
-        pair = key.ciphertext(*value)
+    for number, value in enumerate(values):
+        pair = key.ordinary(*value) if burst.ordinary else key.ciphertext(*value)
         entry = network.chain.entry(
-            PUBLIC, network.epoch, ciphertexts=[pair[0]], key_id=key.key_id.value
+            PUBLIC,
+            network.epoch,
+            ciphertexts=[pair[0]],
+            key_id=key.key_id.value,
+            first_block=32 * number if burst.ordinary else 0,
         )
         network.chain.log(entry)
         entries.append((entry, pair[1]))
@@ -103,35 +131,53 @@ async def test_kill_in_a_burst_loses_and_repeats_nothing(tmp_path: Path) -> None
     submissions = [network.chain.submission(entry, [data]) for entry, data in entries]
     for settings in network.settings.values():
         write_toml(settings)
-    logs = {number: tmp_path / f"log{number}" for number in network.settings}
     async with AsyncExitStack() as stack:
-        clients = {n: Client(s.service_socket) for n, s in network.settings.items()}
-        running = {
-            n: await stack.enter_async_context(process(s, logs[n]))
-            for n, s in network.settings.items()
-        }
-        feeding = [asyncio.create_task(submit_all(clients[n], submissions)) for n in (1, 2)]
-        for victim, after in ((3, 4), (4, 10)):
-            await submit_all(clients[victim], submissions[: after + 4])
-            await clients[victim].results(after)
-            running[victim].kill()
-            await running[victim].wait()
-            settings = network.settings[victim]
-            running[victim] = await stack.enter_async_context(process(settings, logs[victim]))
-            await clients[victim].close()
-            clients[victim] = Client(settings.service_socket)
-            await submit_all(clients[victim], submissions)
-        await asyncio.gather(*feeding)
+        clients = await _through_kills(stack, network, burst, submissions)
         for number, client in clients.items():
-            results = await client.results(REQUESTS)
-            assert [result.cursor for result in results] == list(range(1, REQUESTS + 1))
+            results = await client.results(burst.requests)
+            assert [result.cursor for result in results] == list(range(1, burst.requests + 1))
             by_id = {result.request_id: result for result in results}
-            assert len(by_id) == REQUESTS
+            assert len(by_id) == burst.requests
             for (entry, _), value in zip(entries, values, strict=True):
                 require_public_answer(by_id[entry.request_id], entry, number, [value])
             status = await client.status()
-            assert (status.accepted, status.answered) == (REQUESTS, REQUESTS)
+            assert (status.accepted, status.answered) == (burst.requests, burst.requests)
             await client.close()
+
+
+async def _through_kills(
+    stack: AsyncExitStack,
+    network: Network,
+    burst: Burst,
+    submissions: list[core_pb2.SubmitRequest],
+) -> dict[int, Client]:
+    """Start everybody, hand in everything, kill and start again."""
+    folder = network.root
+    clients = {n: Client(s.service_socket) for n, s in network.settings.items()}
+    running = {
+        n: await stack.enter_async_context(process(s, folder / f"log{n}"))
+        for n, s in network.settings.items()
+    }
+    victims = {victim for victim, _ in burst.kills}
+    feeding = [
+        asyncio.create_task(submit_all(clients[n], submissions))
+        for n in network.settings
+        if n not in victims
+    ]
+    for victim, after in burst.kills:
+        await submit_all(clients[victim], submissions[: after + 20])
+        if after:
+            await clients[victim].results(after)
+        running[victim].kill()
+        await running[victim].wait()
+        settings = network.settings[victim]
+        log = folder / f"log{victim}"
+        running[victim] = await stack.enter_async_context(process(settings, log))
+        await clients[victim].close()
+        clients[victim] = Client(settings.service_socket)
+        await submit_all(clients[victim], submissions)
+    await asyncio.gather(*feeding)
+    return clients
 
 
 async def test_results_survive_a_kill_right_after_the_answer(tmp_path: Path) -> None:

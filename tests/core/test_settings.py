@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import SettingsError
-from core.settings import FaultMode, load
+from core.settings import FaultMode, IsolationSettings, load
 
 GOOD = f"""
 chain_id = "made-1"
@@ -68,3 +68,46 @@ def test_faults_with_developer_mode(tmp_path: Path) -> None:
     text = GOOD.replace('vault_keyfile = "vault.key"', "developer_mode = true")
     settings = load(write(tmp_path, text + '\n[fault]\nmode = "silent"'))
     assert (settings.fault, settings.vault_keyfile) == (FaultMode.SILENT, None)
+
+
+ISOLATED = (
+    GOOD.replace('vault_keyfile = "vault.key"', 'connector_certificate = "connector.pem"')
+    + """
+[isolation]
+release_address = "10.0.0.5:7443"
+release_certificate = "release.pem"
+vault_name = "core2"
+"""
+)
+
+
+def test_isolation_is_a_table(tmp_path: Path) -> None:
+    """It takes the place of a vault key; a development root in it is developer mode."""
+    settings = load(write(tmp_path, ISOLATED))
+    assert settings.isolation == IsolationSettings(
+        "10.0.0.5:7443", tmp_path / "release.pem", "core2"
+    )
+    assert not settings.developer
+    rooted = load(write(tmp_path, ISOLATED + 'development_root = "root"'))
+    assert rooted.isolation is not None
+    assert rooted.isolation.development_root == tmp_path / "root"
+    assert rooted.developer
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (ISOLATED.replace("connector_certificate", "vault_keyfile"), "exclude each other"),
+        (ISOLATED.replace('connector_certificate = "connector.pem"', ""), "is needed with"),
+        (ISOLATED.replace("\n[iso", "developer_mode = true\n[iso"), "exclude each other"),
+        (ISOLATED.replace("vault_name", "name"), "isolation: known are"),
+        (ISOLATED.replace('vault_name = "core2"', ""), "missing vault_name"),
+        (ISOLATED.replace('"core2"', "2"), "vault_name: a str"),
+        (GOOD + "isolation = 1", "isolation: known are"),
+        (GOOD + 'service_listen = "127.0.0.1:1"', "connector_certificate is needed"),
+    ],
+)
+def test_unsafe_isolation_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    """Half a table, two sources of the vault's key, an open door."""
+    with pytest.raises(SettingsError, match=message):
+        load(write(tmp_path, text))

@@ -72,6 +72,17 @@ def test_every_altered_bit_is_noticed(vault: Vault, tmp_path: Path) -> None:
         vault.get("keys/two")
 
 
+@pytest.mark.parametrize(
+    "bad", [b"", b"\xff", b"[" * 100_000, b"[]", b"7", b'{"version":1,"kind":7,"salt":1}']
+)
+def test_a_damaged_header_is_said_to_be_so(tmp_path: Path, key_file: Path, bad: bytes) -> None:
+    """Whatever is in it."""
+    open_vault(tmp_path / "vault", "keyfile", key_file)
+    (tmp_path / "vault" / "vault.json").write_bytes(bad)
+    with pytest.raises(VaultError, match="not readable"):
+        open_vault(tmp_path / "vault", "keyfile", key_file)
+
+
 def test_access_for_others_is_refused(vault: Vault, tmp_path: Path, key_file: Path) -> None:
     """A readable secret, key file or folder is an error, not a warning."""
     (tmp_path / "vault" / "keys" / "one.sealed").chmod(0o640)
