@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from wire.pb.tkms.asc.v1 import asc_pb2
+
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS cursor (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS work (
@@ -72,6 +74,11 @@ class Work:
     evidence: bytes
     attempts: int = 0
     state: str = "pending"
+
+    @property
+    def epoch_id(self) -> int:
+        """Epoch that the entry pins."""
+        return asc_pb2.LogEntry.FromString(self.entry).epoch_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +143,14 @@ class Database:
             (now, limit),
         )
         return [Work(*row) for row in rows]
+
+    def oldest_pending(self) -> Work | None:
+        """The oldest entry that the core was not given, due or not."""
+        row = self._connection.execute(
+            "SELECT sequence, entry, evidence, attempts, state FROM work"
+            " WHERE state = 'pending' ORDER BY sequence LIMIT 1"
+        ).fetchone()
+        return None if row is None else Work(*row)
 
     def finish_work(self, sequence: int, state: str) -> None:
         """The core has it (`submitted`) or nobody needs it any more (`settled`)."""
@@ -206,6 +221,14 @@ class Database:
             (height, limit),
         )
         return [Answer(*row) for row in rows]
+
+    def nearest_deadline(self) -> int | None:
+        """First deadline of all answers whose fate is open; None without one."""
+        row = self._connection.execute(
+            "SELECT min(deadline) FROM answer"
+            " WHERE state IN ('uploading', 'ready', 'sent') AND deadline > 0"
+        ).fetchone()
+        return None if row[0] is None else int(row[0])
 
     def finish_answers(self, answers: Sequence[int], state: str, note: str = "") -> None:
         """Nothing is left to do for these: `done` or `dead`."""

@@ -13,7 +13,7 @@ import dataclasses
 import itertools
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Final
 
@@ -23,12 +23,13 @@ from google.protobuf.message import DecodeError
 from client import keys
 from client.chain import Chain, Proven
 from client.errors import ClientError, HeightUnavailable, VerificationFailed
-from client.headers import FIRST_HEIGHT
 from client.storage import StorageClient
 from connector.core import CoreClient
 from connector.database import LOG_CURSOR, Database, Work
-from connector.errors import ConnectorError, CoreRefusedError, CoreUnavailableError
+from connector.errors import ConnectorError, CoreUnavailableError
+from connector.metrics import ConnectorMeter
 from connector.ticker import Ticker
+from connector.way import Way
 from wire.pb.tkms.asc.v1 import asc_pb2
 from wire.pb.tkms.core.v1 import core_pb2
 from wire.pb.tkms.state.v1 import state_pb2
@@ -43,8 +44,6 @@ _LONGEST_BACKOFF_S: Final = 15.0
 _BLOB_ATTEMPTS: Final = 6
 # Submissions on their way to the core at the same time: each may carry megabytes of ciphertexts.
 _SIDE_BY_SIDE: Final = 8
-# Headers between the core's trusted one and the newest are doubled up to this number.
-_MOST_HEADERS: Final = 256
 
 
 class Evidence:
@@ -74,8 +73,9 @@ class Evidence:
         request = core_pb2.SubmitRequest(
             entry=_proven_value(log), epoch=_proven_value(proven[keys.epoch(entry.epoch_id)])
         )
-        if entry.kind != asc_pb2.REQUEST_KIND_KEY_GENERATION:
+        if entry.key_id:
             request.key.CopyFrom(_proven_value(proven[keys.key_record(entry.key_id)]))
+        request.more.extend(_proven_value(proven[key]) for key in _more(entry))
         settled = self._settled(proven[keys.status(entry.request_id)])
         return Work(
             sequence,
@@ -95,8 +95,15 @@ class Evidence:
 class Follower:
     """Copies new log entries into the database."""
 
-    def __init__(self, chain: Chain, database: Database, evidence: Evidence) -> None:
+    def __init__(
+        self,
+        chain: Chain,
+        database: Database,
+        evidence: Evidence,
+        meter: ConnectorMeter | None = None,
+    ) -> None:
         """Continue from the durable cursor."""
+        self._meter = meter or ConnectorMeter()
         self._chain = chain
         self._database = database
         self._evidence = evidence
@@ -107,7 +114,12 @@ class Follower:
         while found := await self._peek():
             for work in await self._evidence.gather(found):
                 self._database.add_work(work)
-                _LOG.info("request seen", sequence=work.sequence, state=work.state)
+                _LOG.info(
+                    "request seen",
+                    request=_request_of(work),
+                    sequence=work.sequence,
+                    state=work.state,
+                )
             added += len(found)
         return added
 
@@ -130,6 +142,7 @@ class Follower:
             try:
                 if await self.step():
                     wake.set()
+                self._meter.log_read(height)
             except HeightUnavailable:
                 continue
             except ClientError as error:
@@ -145,6 +158,7 @@ class SubmitterParts:
     core: CoreClient
     database: Database
     evidence: Evidence
+    meter: ConnectorMeter = field(default_factory=ConnectorMeter)
     now: Callable[[], float] = time.time
 
 
@@ -171,8 +185,10 @@ class Submitter:
         self._chain = parts.chain
         self._storage = parts.storage
         self._core = parts.core
+        self._way = Way(parts.chain, parts.core)
         self._database = parts.database
         self._evidence = parts.evidence
+        self._meter = parts.meter
         self._now = parts.now
         self._side_by_side = asyncio.Semaphore(_SIDE_BY_SIDE)
 
@@ -198,17 +214,38 @@ class Submitter:
             async with self._side_by_side:
                 state = await self._handle(work)
         except (CoreUnavailableError, HeightUnavailable) as error:
-            _LOG.warning("submission waits", sequence=work.sequence, error=str(error))
+            _LOG.warning(
+                "submission waits",
+                request=_request_of(work),
+                sequence=work.sequence,
+                error=str(error),
+            )
+            self._count("away", error)
             return _Outcome.AWAY
         except (ClientError, ConnectorError) as error:
-            _LOG.warning("submission failed", sequence=work.sequence, error=str(error))
+            self._count("later", error)
+            _LOG.warning(
+                "submission failed",
+                request=_request_of(work),
+                sequence=work.sequence,
+                error=str(error),
+            )
             state = ""
+        else:
+            self._count(state or "later")
         if state:
             self._database.finish_work(work.sequence, state)
             return _Outcome.FINISHED
         wait = min(_BACKOFF_S * 2**work.attempts, _LONGEST_BACKOFF_S)
         self._database.postpone_work(work.sequence, self._now() + wait)
         return _Outcome.LATER
+
+    def _count(self, outcome: str, error: Exception | None = None) -> None:
+        self._meter.submissions.add(outcome)
+        if isinstance(error, ConnectorError):
+            self._meter.core_failed(error)
+        elif outcome == "submitted":
+            self._meter.core_answered()
 
     async def run(self, wake: asyncio.Event, poll_seconds: float) -> None:
         """Submit for ever, woken by the follower and by time."""
@@ -235,7 +272,9 @@ class Submitter:
             return ""
         request = core_pb2.SubmitRequest.FromString(work.evidence)
         request.ciphertexts.extend(blobs)
-        state = await self._submit(request, request.entry.height)
+        state = await self._way.offer(
+            request.entry.height, request.headers, lambda: self._core.submit(request)
+        )
         _LOG.info(
             "request submitted",
             request=entry.request_id.hex(),
@@ -260,38 +299,17 @@ class Submitter:
                 blobs.append(core_pb2.Blob(digest=digest, data=data))
         return blobs, missing
 
-    async def _submit(self, request: core_pb2.SubmitRequest, height: int) -> int:
-        """Submit with few headers first, then with more in between where trust does not reach."""
-        trusted = (await self._core.status()).trusted_height
-        pieces = 1
-        while True:
-            del request.headers[:]
-            for wanted in header_path(trusted, height + 1, pieces):
-                try:
-                    request.headers.append(await self._light_block(wanted))
-                except HeightUnavailable:
-                    # A pruned first header: the pinned set may still sign today.
-                    if wanted != FIRST_HEIGHT:
-                        raise
-            try:
-                return await self._core.submit(request)
-            except CoreRefusedError as error:
-                if not error.missing_trust or pieces >= _MOST_HEADERS:
-                    raise
-                pieces *= 2
-
-    async def _light_block(self, height: int) -> core_pb2.LightBlock:
-        block = await self._chain.headers.block(height)
-        return core_pb2.LightBlock(
-            height=height, signed_header=block.signed_header, validators=block.validators
-        )
-
 
 def _entry(raw: bytes) -> asc_pb2.LogEntry:
     try:
         return asc_pb2.LogEntry.FromString(raw)
     except DecodeError as error:
         raise VerificationFailed("the node serves a log entry of another schema") from error
+
+
+def _request_of(work: Work) -> str:
+    """Id of an entry's request, for log lines."""
+    return asc_pb2.LogEntry.FromString(work.entry).request_id.hex()
 
 
 def _keys(sequence: int, entry: asc_pb2.LogEntry) -> list[bytes]:
@@ -301,8 +319,18 @@ def _keys(sequence: int, entry: asc_pb2.LogEntry) -> list[bytes]:
         keys.epoch(entry.epoch_id),
         keys.status(entry.request_id),
     ]
-    if entry.kind != asc_pb2.REQUEST_KIND_KEY_GENERATION:
+    if entry.key_id:
         wanted.append(keys.key_record(entry.key_id))
+    return wanted + _more(entry)
+
+
+def _more(entry: asc_pb2.LogEntry) -> list[bytes]:
+    """What else the core wants to see: preprocessing that is taken, next epoch and keys of a change."""
+    wanted = [keys.key_record(key_id) for key_id in entry.key_ids]
+    if entry.next_epoch_id:
+        wanted.append(keys.epoch(entry.next_epoch_id))
+    if entry.preprocessing_id:
+        wanted.append(keys.preprocessing(entry.preprocessing_id))
     return wanted
 
 
@@ -312,18 +340,3 @@ def _proven_value(proven: Proven) -> state_pb2.ProvenValue:
     return state_pb2.ProvenValue(
         key=proven.key, value=proven.value, proof=proven.proof, height=proven.height
     )
-
-
-def header_path(trusted: int, target: int, pieces: int) -> list[int]:
-    """Heights to send, ascending: from the core's trusted height to `target` in `pieces` steps.
-
-    A core that trusts nothing yet starts at the first height, where its pinned validators signed.
-    """
-    if trusted >= target:
-        # Known already; an empty list would say nothing about the proof's height.
-        return [target]
-    heights = [FIRST_HEIGHT] if trusted == 0 else []
-    start = max(trusted, FIRST_HEIGHT)
-    distance = target - start
-    heights += [start + distance * piece // pieces for piece in range(1, pieces + 1)]
-    return sorted(set(heights))

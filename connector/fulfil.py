@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,9 @@ from client.storage import StorageClient
 from connector.core import CoreClient
 from connector.database import RESULT_CURSOR, Answer, Database
 from connector.errors import ConnectorError
+from connector.metrics import ConnectorMeter
 from wire.digests import sha3_256
+from wire.pb.tkms.asc.v1 import asc_pb2
 from wire.pb.tkms.core.v1 import core_pb2
 from wire.pb.tkms.tx.v1 import tx_pb2
 
@@ -57,8 +60,17 @@ class Spool:
 class Collector:
     """Streams results from the durable cursor into the database."""
 
-    def __init__(self, core: CoreClient, database: Database, spool: Spool) -> None:
-        """Nothing is kept outside database and spool."""
+    def __init__(
+        self,
+        core: CoreClient,
+        database: Database,
+        spool: Spool,
+        meter: ConnectorMeter | None = None,
+        progress: Callable[[asc_pb2.ReportProgress], None] = lambda _report: None,
+    ) -> None:
+        """Nothing is kept outside database and spool; `progress` is told reports, which may be lost."""
+        self._meter = meter or ConnectorMeter()
+        self._progress = progress
         self._core = core
         self._database = database
         self._spool = spool
@@ -66,7 +78,12 @@ class Collector:
     async def stream(self, wake: asyncio.Event) -> None:
         """One connection's worth of results; returns when the core ends the stream."""
         async for result in self._core.results(self._database.cursor(RESULT_CURSOR)):
+            self._meter.core_answered()
+            if result.HasField("progress"):
+                self._progress(result.progress)
+                continue
             self.accept(result)
+            self._meter.answers.add("taken")
             wake.set()
 
     def accept(self, result: core_pb2.Result) -> None:
@@ -100,6 +117,7 @@ class Collector:
             try:
                 await self.stream(wake)
             except ConnectorError as error:
+                self._meter.core_failed(error)
                 _LOG.warning("results interrupted", error=str(error))
             await asyncio.sleep(_RETRY_S)
 

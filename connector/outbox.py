@@ -24,6 +24,7 @@ from client import keys
 from client.chain import Chain, Submitted
 from client.errors import ClientError, NodeError, RejectedByChain
 from connector.database import Answer, Database, Outgoing
+from connector.metrics import ConnectorMeter
 from connector.ticker import Ticker
 from wire.limits import MAX_TRANSACTION_BYTES
 from wire.pb.tkms.asc.v1 import asc_pb2
@@ -43,8 +44,6 @@ _FRAME_BYTES: Final = 8
 _RESEND_BLOCKS: Final = 3
 # Heights after which a refusal that may pass (empty account, young node) is tried again.
 _RETRY_BLOCKS: Final = 5
-# The chain has what we wanted to tell it.
-_SUCCESS: Final = frozenset({Reason.ALREADY_CLOSED})
 # No repetition can help; people have to look.
 _HOPELESS: Final = frozenset(
     {
@@ -71,8 +70,15 @@ class Sender:
 class Outbox:
     """Sends answers and follows their transactions; all state is in the database."""
 
-    def __init__(self, chain: Chain, database: Database, sender: Sender) -> None:
+    def __init__(
+        self,
+        chain: Chain,
+        database: Database,
+        sender: Sender,
+        meter: ConnectorMeter | None = None,
+    ) -> None:
         """Continue where the last process stopped."""
+        self._meter = meter or ConnectorMeter()
         self._chain = chain
         self._database = database
         self._sender = sender
@@ -125,6 +131,8 @@ class Outbox:
             Outgoing(submitted.hash, submitted.raw, submitted.expires_at_height),
             [answer.id for answer in company],
         )
+        self._meter.transactions.add("built")
+        self._meter.answers.add("sent", count=len(company))
         _LOG.info("transaction built", hash=submitted.hash.hex(), answers=len(company))
         self._offered_at[submitted.hash] = height
         await self._offer(submitted)
@@ -153,6 +161,8 @@ class Outbox:
             # Answers first: dying in between only repeats this step.
             self._database.finish_answers([answer.id for answer in company], "done")
             self._database.finish_outgoing(outgoing.hash, "included")
+            self._meter.transactions.add("included")
+            self._meter.answers.add("landed", count=len(company))
             _LOG.info(
                 "answers included",
                 hash=outgoing.hash.hex(),
@@ -162,12 +172,14 @@ class Outbox:
             return
         await self._refused(company, RejectedByChain(found.code, found.log), height)
         self._database.finish_outgoing(outgoing.hash, "refused")
+        self._meter.transactions.add("refused")
 
     async def _missing(self, outgoing: Outgoing, height: int) -> None:
         if height <= outgoing.expires_at + 1:
             if height < self._offered_at.get(outgoing.hash, -_RESEND_BLOCKS) + _RESEND_BLOCKS:
                 return
             self._offered_at[outgoing.hash] = height
+            self._meter.transactions.add("offered_again")
             await self._offer(Submitted(outgoing.hash, outgoing.raw, (), outgoing.expires_at))
             return
         self._offered_at.pop(outgoing.hash, None)
@@ -179,6 +191,9 @@ class Outbox:
         self._database.finish_answers(present, "done")
         self._database.retry_answers(absent, _MOST_ANSWERS, 0)
         self._database.finish_outgoing(outgoing.hash, "expired")
+        self._meter.transactions.add("expired")
+        self._meter.answers.add("landed", count=len(present))
+        self._meter.answers.add("retried", count=len(absent))
         _LOG.warning(
             "transaction expired", hash=outgoing.hash.hex(), again=len(absent), found=len(present)
         )
@@ -193,20 +208,24 @@ class Outbox:
             half = len(company) // 2
             _LOG.info("company refused", answers=len(company), error=str(error))
             self._database.retry_answers([answer.id for answer in company], half, 0)
+            self._meter.answers.add("retried", count=len(company))
             return
         for answer in company:
             await self._refused_alone(answer, error, height)
 
     async def _refused_alone(self, answer: Answer, error: RejectedByChain, height: int) -> None:
         request = answer.request.hex()
-        if error.reason in _SUCCESS or await self._on_chain([answer]):
+        if await self._on_chain([answer]):
             self._database.finish_answers([answer.id], "done", str(error))
+            self._meter.answers.add("not_needed")
             _LOG.info("answer not needed", request=request, error=str(error))
         elif error.reason in _HOPELESS:
             self._database.finish_answers([answer.id], "dead", str(error))
+            self._meter.answers.add("dead")
             _LOG.error("answer refused for good", request=request, error=str(error))
         else:
             self._database.retry_answers([answer.id], 1, height + _RETRY_BLOCKS)
+            self._meter.answers.add("retried")
             _LOG.warning("answer refused, will retry", request=request, error=str(error))
 
     async def _bury(self, late: Sequence[Answer]) -> None:
@@ -214,6 +233,7 @@ class Outbox:
         for answer in late:
             state, note = ("done", "") if answer.id in known else ("dead", "deadline passed")
             self._database.finish_answers([answer.id], state, note)
+            self._meter.answers.add("landed" if state == "done" else "dead")
             _LOG.warning("deadline passed", request=answer.request.hex(), state=state)
 
     async def _on_chain(self, answers: Sequence[Answer]) -> set[int]:

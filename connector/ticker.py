@@ -8,6 +8,7 @@ import structlog
 
 from client.errors import ClientError
 from client.rpc import ChainRpc
+from connector.metrics import ConnectorMeter
 
 _LOG = structlog.get_logger(__name__)
 
@@ -15,9 +16,12 @@ _LOG = structlog.get_logger(__name__)
 class Ticker:
     """Polls one node's height; tasks wait for it to change."""
 
-    def __init__(self, rpc: ChainRpc, poll_seconds: float) -> None:
+    def __init__(
+        self, rpc: ChainRpc, poll_seconds: float, meter: ConnectorMeter | None = None
+    ) -> None:
         """Start at height 0."""
         self.height = 0
+        self._meter = meter or ConnectorMeter()
         self._rpc = rpc
         self._poll_seconds = poll_seconds
         self._changed = asyncio.Event()
@@ -36,6 +40,7 @@ class Ticker:
                 height = self.height
             if height > self.height:
                 self.height = height
+                self._meter.chain_grew(height)
                 self._changed.set()
                 self._changed = asyncio.Event()
             await asyncio.sleep(self._poll_seconds)

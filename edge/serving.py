@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import structlog
@@ -22,6 +22,8 @@ _LOG = structlog.get_logger(__name__)
 HEADER_SECONDS: Final = 10.0
 REQUEST_SECONDS: Final = 900.0
 MAX_CONNECTIONS: Final = 512
+# Of one address, so that nobody alone keeps the others out.
+MAX_CLIENT_CONNECTIONS: Final = MAX_CONNECTIONS // 2
 
 
 class ProblemError(Exception):
@@ -78,10 +80,17 @@ class BoundedProtocol(H11Protocol):
 
     header_seconds = HEADER_SECONDS
     _timer: asyncio.TimerHandle | None = None
+    _address = ""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the clock of the first request."""
+        """Start the clock of the first request; one address too many is not served."""
         super().connection_made(transport)
+        self._address = str((transport.get_extra_info("peername") or ("",))[0])
+        known = self.connections
+        mine = sum(getattr(other, "_address", None) == self._address for other in known)
+        if mine > MAX_CLIENT_CONNECTIONS:
+            transport.close()
+            return
         self._watch()
 
     def data_received(self, data: bytes) -> None:
@@ -119,6 +128,8 @@ class BoundedServer(uvicorn.Server):
     """A server that leaves signals to `serve` and says when it is ready."""
 
     name = "http"
+    # What ends answers that would never end by themselves.
+    stopping: Callable[[], None] | None = None
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -130,6 +141,12 @@ class BoundedServer(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             _LOG.info("ready", service=self.name, url=self.url)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End endless answers first: the rest is waited for."""
+        if self.stopping is not None:
+            self.stopping()
+        await super().shutdown(sockets)
 
     @property
     def url(self) -> str:
@@ -157,6 +174,8 @@ def make_server(app: ASGIApp, listen: str, name: str) -> BoundedServer:
     )
     server = BoundedServer(config)
     server.name = name
+    if isinstance(app, Starlette):
+        server.stopping = getattr(app.state, "stopping", None)
     return server
 
 

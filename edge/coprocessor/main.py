@@ -9,7 +9,7 @@ import structlog
 from starlette.applications import Starlette
 
 from client.chain import Chain
-from client.errors import Unreachable
+from client.errors import HeightUnavailable, Unreachable
 from client.logs import configure_logs
 from client.rpc import ChainRpc
 from client.storage import StorageClient
@@ -60,7 +60,8 @@ async def _connect(settings: CoprocessorSettings, home: Path) -> Chain:
                 pin=home / "trusted.json",
                 chain_id=settings.chain_id,
             )
-        except Unreachable as error:
+        except (Unreachable, HeightUnavailable) as error:
+            # The node starts, or its chain has no block yet.
             if not said:
                 _LOG.warning("waiting for the node", error=str(error))
                 said = True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -29,6 +28,7 @@ from edge.serving import ProblemError, on_http_error, on_problem
 from wire.digests import sha3_256
 from wire.fhe import Format
 from wire.ids import Address, HandleId, KeyId
+from wire.json_text import parse_json
 from wire.pb.tkms.isc.v1 import isc_pb2
 from wire.pb.tkms.state.v1 import state_pb2
 from wire.pb.tkms.tx.v1 import tx_pb2
@@ -40,6 +40,9 @@ _LOG = structlog.get_logger(__name__)
 _MAX_LIST_BYTES: Final = 32 * 1024 * 1024
 _MAX_JSON_BYTES: Final = 256 * 1024
 _MAX_HANDLES: Final = 64
+_FORMATS: Final = frozenset(
+    int(form) for form in (Format.SMALL_EXPANDED, Format.BIG_COMPRESSED, Format.BIG_EXPANDED)
+)
 _WAIT_S: Final = 120.0
 _NAME: Final = "coprocessor stand-in"
 
@@ -100,11 +103,11 @@ class Service:
         return JSONResponse(await self._keep(handle, result, key_id))
 
     async def prepare(self, request: Request) -> Response:
-        """Squash, store and register values so that decryption requests can name them."""
+        """Store and register values, squashed where asked, so that requests can name them."""
         question = await _json(request)
-        form = question.get("format", int(Format.BIG_COMPRESSED))
-        if form not in {int(Format.BIG_COMPRESSED), int(Format.BIG_EXPANDED)}:
-            raise ProblemError(400, "unknown format", "2 (compressed) or 3 (expanded)")
+        form = question.get("format") or await self._default_format()
+        if not isinstance(form, int) or form not in _FORMATS:
+            raise ProblemError(400, "unknown format", "1 (ordinary), 2 or 3 (squashed)")
         stored = self._stored(question.get("handles"))
         prepared = [await self._prepared(value, form) for value in stored]
         listed = [
@@ -168,7 +171,11 @@ class Service:
         return {"handle": str(handle), "fhe_type": value.fhe_type}
 
     async def _prepared(self, value: StoredValue, form: int) -> Prepared:
-        """Squashed form in storage; made once, since a handle names the same bytes for ever."""
+        """A form in storage; made once, since a handle names the same bytes for ever."""
+        if form == Format.SMALL_EXPANDED:
+            data = (await self._operand(value)).data
+            await self.storage.put(data, "ciphertext")
+            return Prepared(value.handle, form, sha3_256(data), len(data))
         known = self.shelf.prepared(value.handle, form)
         squashed = self.shelf.read(known.digest.hex()) if known is not None else None
         if known is None or squashed is None:
@@ -205,6 +212,11 @@ class Service:
                 return False
             raise
         return view.ciphertext == item
+
+    async def _default_format(self) -> int:
+        """Parties together decrypt ordinary values; one alone needs them squashed."""
+        view = await self.chain.config()
+        return int(Format.SMALL_EXPANDED if view.epoch.threshold else Format.BIG_COMPRESSED)
 
     async def _chain_number(self) -> int:
         """EIP-155 number of the application's domain."""
@@ -267,7 +279,7 @@ async def _body(request: Request, limit: int) -> bytes:
 
 async def _json(request: Request) -> dict[str, Any]:
     try:
-        value = json.loads(await _body(request, _MAX_JSON_BYTES))
+        value = parse_json(await _body(request, _MAX_JSON_BYTES))
     except ValueError as error:
         raise ProblemError(400, "malformed body", "not JSON") from error
     if not isinstance(value, dict):

@@ -54,6 +54,11 @@ class Operator:
 
     async def start(self) -> asyncio.subprocess.Process:
         """Start the connector's process and return when it is ready."""
+        process, _ = await self.start_watched()
+        return process
+
+    async def start_watched(self) -> tuple[asyncio.subprocess.Process, str]:
+        """The same, and the address of its numbers, empty where it has none."""
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-c",
@@ -64,10 +69,13 @@ class Operator:
             stderr=asyncio.subprocess.PIPE,
         )
         assert process.stderr is not None
+        url = ""
         async with asyncio.timeout(30):
             while b"event=ready" not in (line := await process.stderr.readline()):
                 assert line, "the connector ended before it was ready"
-        return process
+                if b"event=metrics" in line:
+                    url = line.decode().rpartition("url=")[2].strip()
+        return process, url
 
     async def answered(self) -> None:
         """Wait until the chain has this party's answer to every request."""

@@ -11,7 +11,6 @@ import pytest
 from client.chain import Chain as ClientChain
 from client.rpc import ChainRpc
 from connector.database import RESULT_CURSOR, Answer, Database, Outgoing
-from connector.follow import header_path
 from connector.fulfil import FULL_BATCH
 from connector.outbox import Outbox, Sender, companies
 from tests.support.chain import ALICE, Chain, message, party_account, party_key
@@ -227,19 +226,3 @@ def test_cursor_and_answer_are_one_step(tmp_path: Path) -> None:
     assert database.ready_answers(1, 10) == []
     assert database.carried(b"h" * 32) == [found]
     database.close()
-
-
-@pytest.mark.parametrize(
-    ("trusted", "target", "pieces", "expected"),
-    [
-        (0, 50, 1, [1, 50]),
-        (10, 50, 1, [50]),
-        (10, 50, 4, [20, 30, 40, 50]),
-        (50, 50, 1, [50]),
-        (60, 50, 2, [50]),
-        (0, 1, 1, [1]),
-    ],
-)
-def test_header_path(trusted: int, target: int, pieces: int, expected: list[int]) -> None:
-    """Heights rise from what the core trusts to the header of the proof."""
-    assert header_path(trusted, target, pieces) == expected

@@ -146,10 +146,14 @@ async def test_inputs_operations_and_preparation(shop: Shop) -> None:
         (prepared,) = await caller.post("/v1/prepare", json=wanted)
         (again,) = await caller.post("/v1/prepare", json=wanted)
         assert again == {**prepared, "transaction": ""}
+        (ordinary,) = await caller.post("/v1/prepare", json={"handles": [total["handle"]]})
+        assert ordinary["format"] == 1
         health = await (await caller.session.get("/healthz")).json()
         assert health["service"] == "coprocessor stand-in"
     async with StorageClient(shop.storage.url) as client:
         squashed = await client.get(bytes.fromhex(prepared["digest"]))
+        data = await client.get(bytes.fromhex(ordinary["digest"]))
+        assert keys()[0].decrypt(data, FheType.EUINT8, 1) == (200 + 100) % 256
     assert keys()[0].decrypt(squashed, FheType.EUINT8, 2) == (200 + 100) % 256
     data = APPLICATION.encode() + b"\0" + bytes(HandleId.parse(chosen["handle"]))
     view = state_pb2.HandleView.FromString(shop.node.chain.query("/isc/handle", data))
@@ -184,4 +188,4 @@ async def test_foreign_and_malformed_inputs_are_refused(shop: Shop) -> None:
         await caller.compute("add", small, large, status=400)
         await caller.compute("select", small, small, small, status=400)
         await caller.post("/v1/operations", 400, data=b"[]")
-        await caller.post("/v1/prepare", 400, json={"handles": [small], "format": 1})
+        await caller.post("/v1/prepare", 400, json={"handles": [small], "format": 4})

@@ -1,0 +1,1 @@
+"""The gateway's relay: gRPC in front, a durable queue of transactions and a stream of events behind."""

@@ -1,0 +1,1 @@
+"""JSON twins of the explorer's pages, described by an OpenAPI document."""

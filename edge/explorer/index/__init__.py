@@ -1,0 +1,1 @@
+"""The explorer's own index: SQLite, filled by height, rebuilt by one command."""

@@ -1,0 +1,1 @@
+"""The explorer's pages: server-rendered HTML, complete without a script."""
