@@ -1,10 +1,13 @@
 """`tkms application`: who vouches for ciphertexts and under which rules they are decrypted."""
 
+from typing import Any
+
 import click
 
+from cli.errors import CliError
 from cli.lazy import TkmsCommand, TkmsGroup
-from cli.render import document
 from cli.session import Session, accounts_of, with_session
+from wire.documents import document
 
 
 @click.group(cls=TkmsGroup)
@@ -88,3 +91,47 @@ def show(session: Session, name: str) -> None:
 
     raw = session.run(lambda chain: chain.query("/isc/application", name.encode()))
     session.out.result(document(state_pb2.ApplicationView.FromString(raw)))
+
+
+@application.command(cls=TkmsCommand, example="tkms application trust demo -o json")
+@click.argument("name")
+@with_session()
+def trust(session: Session, name: str) -> None:
+    """Show what a program must be told to check answers by itself.
+
+    Root of trust, domain of the signatures, and the parties of the current epoch with their
+    addresses: proven under this network's pinned validators.
+    """
+    shown = session.run(lambda chain: _trusted(chain, name))
+    session.out.result(shown)
+
+
+async def _trusted(chain: Any, name: str) -> dict[str, Any]:
+    from client import keys  # noqa: PLC0415 - slow import
+    from wire.ids import Address  # noqa: PLC0415
+    from wire.pb.tkms.config.v1 import config_pb2  # noqa: PLC0415
+    from wire.pb.tkms.isc.v1 import isc_pb2  # noqa: PLC0415
+    from wire.signing import address_of  # noqa: PLC0415
+
+    current = await chain.proven_value(keys.current_epoch())
+    number = int.from_bytes(current.value, "big")
+    found, record = await chain.proven_values([keys.application(name), keys.epoch(number)])
+    if found.value is None:
+        raise CliError(f"there is no application {name}", reason="UNKNOWN_APPLICATION")
+    domain = isc_pb2.Application.FromString(found.value).domain
+    epoch = config_pb2.Epoch.FromString(record.value)
+    return {
+        "chain_id": chain.chain_id,
+        "root": chain.headers.root.hash.hex(),
+        "application": name,
+        "domain": {
+            "name": domain.name,
+            "version": domain.version,
+            "chainId": domain.chain_id,
+            "verifyingContract": Address(domain.verifying_contract).checksum,
+        },
+        "epoch": epoch.id,
+        "threshold": epoch.threshold,
+        "parties": [address_of(party.verification_key).checksum for party in epoch.parties],
+        "height": found.height,
+    }

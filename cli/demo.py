@@ -12,12 +12,23 @@ from typing import Any
 
 import click
 
+from cli import epoch, keygen
 from cli.errors import WrongResultError
 from cli.lazy import TkmsCommand, terminal
 from cli.output import Terminal, table
 
 _READY_S = 180.0
+_KEY_S = 3600.0
 _APPLICATION = "demo"
+
+
+@dataclass(frozen=True, slots=True)
+class _Key:
+    """The key that is asked for."""
+
+    parameters: str
+    crs_bits: int
+    dealer: bool
 
 
 @dataclass(slots=True)
@@ -42,11 +53,12 @@ class Report:
 )
 @click.option(
     "--parameters",
-    type=click.Choice(["production", "test"]),
-    default="production",
+    type=click.Choice(["production-64", "production", "test"]),
+    default="production-64",
     show_default=True,
-    help="`test` is a toy set that protects nothing.",
+    help="`production` has noise squashing and takes much longer; `test` is a toy.",
 )
+@click.option("--dealer", is_flag=True, help="One core makes the key and knows it: insecure.")
 @click.option("--operators", type=int, default=4, show_default=True, help="1, 4, 7, 10 or 13.")
 @click.option("--crs-bits", type=int, default=2048, show_default=True, help="Reference string.")
 @click.option("--keep", is_flag=True, help="Leave the network running and say where.")
@@ -59,19 +71,24 @@ class Report:
 def demo(
     context: click.Context,
     parameters: str,
+    dealer: bool,
     operators: int,
     crs_bits: int,
     keep: bool,
     home: Path | None,
 ) -> None:
-    """Start a network, make a key, encrypt, compute, decrypt and re-encrypt, verify, stop.
+    """Start a network, make a key that nobody has, encrypt, compute, decrypt and re-encrypt, verify.
+
+    The last values are revealed after the parties got new shares.
 
     Exit code 0 only when every value was right and verified.
     """
-    from cli import localnet_life as life  # noqa: PLC0415 - keeps `--help` quick
-    from cli import localnet_topology  # noqa: PLC0415
+    from cli.localnet import life  # noqa: PLC0415 - keeps `--help` quick
+    from cli.localnet import topology as localnet_topology  # noqa: PLC0415
 
     out = terminal(context)
+    if operators == 1 and not dealer:
+        raise click.UsageError("one operator cannot share a key: add --dealer")
     topology = localnet_topology.load(None).with_overrides(
         operators=operators, parameters=parameters, chain_id="tkms-demo"
     )
@@ -84,7 +101,7 @@ def demo(
         life.start(plan, None if keep else os.getpid())
         life.wait_ready(plan, _READY_S)
         report.phase(f"start {len(plan.processes)} processes", started)
-        asyncio.run(_work(out, folder, parameters, crs_bits, report))
+        asyncio.run(_work(out, folder, _Key(parameters, crs_bits, dealer=dealer), report))
         finished = True
     finally:
         if keep:
@@ -96,7 +113,7 @@ def demo(
 
 def _tear_down(folder: Path, report: Report, *, finished: bool, out: Terminal) -> None:
     """End everything; the logs of a failed run are kept, and said where."""
-    from cli import localnet_life as life  # noqa: PLC0415
+    from cli.localnet import life  # noqa: PLC0415
 
     started = time.monotonic()
     life.end(folder)
@@ -108,23 +125,54 @@ def _tear_down(folder: Path, report: Report, *, finished: bool, out: Terminal) -
     report.phase("stop", started)
 
 
-async def _work(out: Terminal, home: Path, parameters: str, crs_bits: int, report: Report) -> None:
-    from cli import keygen  # noqa: PLC0415 - slow imports
-    from cli.network import resolve  # noqa: PLC0415
+async def _work(out: Terminal, home: Path, key: _Key, report: Report) -> None:
+    from cli.network import resolve  # noqa: PLC0415 - slow imports
     from cli.session import Sending, Session  # noqa: PLC0415
 
     network = resolve(home, None, None, None)
     session = Session(out, network, Sending())
     async with session.chain() as chain:
-        started = time.monotonic()
-        made = await keygen.generate(session, chain, parameters, crs_bits, 3600)
-        report.phase("generate key and reference string (dealer: true)", started)
-        await _values(session, chain, made, report)
+        made = await _make_key(session, chain, key, report)
+        groups, expected = await _values(session, chain, made, report)
+        *before, last = groups
+        for group in before:
+            await _reveal(session, chain, group, expected, report)
+        if not key.dealer:
+            new_shares = epoch.refresh_shares(session, chain, _KEY_S)
+            await _timed(report, "new shares for all parties", new_shares)
+        await _reveal(session, chain, last, expected, report)
 
 
-async def _values(session: Any, chain: Any, made: dict[str, object], report: Report) -> None:
-    """Encrypt, compute, prepare, permit, then reveal everything in both ways."""
-    from cli import compute, prepare, values  # noqa: PLC0415
+async def _make_key(session: Any, chain: Any, key: _Key, report: Report) -> dict[str, object]:
+    """Return the ids of a key and its reference string."""
+    if key.dealer:
+        dealt = keygen.deal(session, chain, key.parameters, key.crs_bits, _KEY_S)
+        return await _timed(report, "deal key and reference string (dealer: true)", dealt)  # type: ignore[no-any-return] # a document
+    prepared = await _timed(
+        report,
+        "preprocess for the key",
+        keygen.make_preprocessing(session, chain, key.parameters, _KEY_S),
+    )
+    return await _timed(  # type: ignore[no-any-return] # a document
+        report,
+        "generate key and reference string",
+        keygen.generate(
+            session,
+            chain,
+            key.parameters,
+            key.crs_bits,
+            _KEY_S,
+            str(prepared["preprocessing_id"]),
+        ),
+    )
+
+
+async def _values(
+    session: Any, chain: Any, made: dict[str, object], report: Report
+) -> tuple[list[list[bytes]], dict[bytes, int]]:
+    """Encrypt, compute, prepare, permit; return handles in groups and what they hide."""
+    from cli.values import compute, prepare  # noqa: PLC0415
+    from cli.values import handles as values  # noqa: PLC0415
     from wire.fhe import FheType  # noqa: PLC0415
     from wire.ids import KeyId  # noqa: PLC0415
 
@@ -148,10 +196,9 @@ async def _values(session: Any, chain: Any, made: dict[str, object], report: Rep
     # euint8 wraps around.
     expected[bytes(total.handle)] = (200 + 100) % 256
     handles = list(expected)
-    await _timed(report, "prepare (squash, store, register)", prepare.ready(session, handles, 2))
+    await _timed(report, "prepare (store, register)", prepare.ready(session, handles, 0))
     await _timed(report, "permit (public and grant)", _permit(session, chain, handles))
-    for group in _groups(handles):
-        await _reveal(session, chain, group, expected, report)
+    return _groups(handles), expected
 
 
 def _groups(handles: list[bytes]) -> list[list[bytes]]:
@@ -179,7 +226,7 @@ async def _reveal(
     expected: dict[bytes, int],
     report: Report,
 ) -> None:
-    from cli import values  # noqa: PLC0415
+    from cli.values import handles as values  # noqa: PLC0415
 
     what = f"{len(handles)} value{'s' if len(handles) > 1 else ''}"
     demo_account, alice = session.signer("demo"), session.signer("alice")

@@ -20,6 +20,9 @@ class ExitCode(IntEnum):
     REJECTED = 5
     TIMEOUT = 6
     VERIFICATION = 7
+    WARNING = 8
+    DISK = 9
+    VERSION = 10
     INTERRUPTED = 130
 
 

@@ -48,6 +48,11 @@ class Network:
         """Where the root of trust of a first use is kept."""
         return config_folder() / "pins.json"
 
+    @property
+    def header_folder(self) -> Path:
+        """Where the newest verified headers are kept, one file a chain and root of trust."""
+        return config_folder() / "headers"
+
 
 def config_folder() -> Path:
     """Return the user's configuration folder (TKMS_CONFIG_HOME moves it)."""
@@ -72,6 +77,10 @@ def resolve(
     }
     if node:
         values["node"] = node
+    elif local is None and (home / "config" / "config.toml").is_file():
+        from cli.home.files import OperatorFiles  # noqa: PLC0415 - only for operators
+
+        values["node"] = OperatorFiles.of(home).rpc_url()
     folder = keystore
     if folder is None:
         folder = home / "accounts" if local is not None else config_folder() / "accounts"

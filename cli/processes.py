@@ -1,4 +1,4 @@
-"""`tkms node|core|connector|storage|coprocessor`: thin wrappers around each process's own main."""
+"""`tkms node|core|connector|relay|release|storage|coprocessor`: thin wrappers around each process's own main."""
 
 from collections.abc import Callable
 from importlib import import_module
@@ -38,4 +38,27 @@ node = _process("node", "abci_app.main", "Run the ABCI application that CometBFT
 core = _process("core", "core.main", "Run the process that holds an operator's shares.")
 connector = _process("connector", "connector.main", "Run the link between chain and core.")
 storage = _process("storage", "edge.storage.main", "Run the store of ciphertexts and material.")
+release = _process(
+    "release", "core.isolation.release_server", "Run the service that gives vaults their keys."
+)
 coprocessor = _process("coprocessor", "edge.coprocessor.main", "Run the coprocessor stand-in.")
+
+
+@click.command(
+    "relay",
+    cls=TkmsCommand,
+    help="Run the gateway's gRPC relay.",
+    example="tkms relay --config relay.toml",
+)
+@click.option(
+    "--config",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Settings; what they name is relative to the file's folder.",
+)
+def relay(config: Path) -> None:
+    """Run until SIGTERM."""
+    if not config.exists():
+        raise ConfigError(f"{config} is not there", hint="see docs/gateway.md")
+    run: Callable[[Path], object] = import_module("connector.relay.main").run
+    run(config.resolve())

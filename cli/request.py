@@ -7,11 +7,19 @@ import click
 
 from cli.lazy import TkmsCommand, TkmsGroup
 from cli.output import table
-from cli.render import document
 from cli.session import Session, parse_request, with_session
 from cli.waiting import status_word, until_decided
+from wire.documents import document
 
-_KINDS = {1: "key", 2: "reference-string", 3: "public-decryption", 4: "user-decryption"}
+_KINDS = {
+    1: "key",
+    2: "reference-string",
+    3: "public-decryption",
+    4: "user-decryption",
+    5: "preprocessing",
+    6: "epoch-change",
+    7: "key-destruction",
+}
 
 
 @click.group(cls=TkmsGroup)
@@ -23,10 +31,18 @@ def request() -> None:
 @click.argument("request_id")
 @with_session()
 def show(session: Session, request_id: str) -> None:
-    """Show one request: what was asked, who answered, who was accused."""
+    """Show one request: what was asked, who answered, who was accused, how far the parties are."""
+    from wire.pb.tkms.state.v1 import state_pb2  # noqa: PLC0415 - slow import
+
     wanted = parse_request(request_id)
-    view = session.run(lambda chain: chain.request(wanted))
-    session.out.result(summary(view) | {"record": document(view)}, lambda: _text(view))
+
+    async def work(chain: Any) -> Any:
+        reports = await chain.query("/asc/progress", bytes(wanted))
+        return await chain.request(wanted), state_pb2.ProgressList.FromString(reports)
+
+    view, reports = session.run(work)
+    told = {"progress": document(reports)["progress"]}
+    session.out.result(summary(view) | told | {"record": document(view)}, lambda: _text(view, told))
 
 
 @request.command("list", cls=TkmsCommand, example="tkms request list --limit 20")
@@ -65,6 +81,19 @@ def wait(session: Session, request_id: str, timeout: float) -> None:
     session.out.result(summary(view), lambda: _text(view))
 
 
+@request.command(cls=TkmsCommand, example="tkms request abort 3f9a0c...")
+@click.argument("request_id")
+@with_session(sends=True)
+def abort(session: Session, request_id: str) -> None:
+    """End a pending preprocessing, key or reference string generation (needs the generator role)."""
+    from wire.pb.tkms.asc.v1 import asc_pb2  # noqa: PLC0415 - slow import
+    from wire.pb.tkms.tx.v1 import tx_pb2  # noqa: PLC0415
+
+    wanted = bytes(parse_request(request_id))
+    message = tx_pb2.Message(abort_generation=asc_pb2.AbortGeneration(request_id=wanted))
+    session.out.result(session.run(lambda chain: session.send(chain, [message], session.signer())))
+
+
 def summary(view: Any) -> dict[str, Any]:
     """Return what a list shows of a request."""
     status = view.status
@@ -88,8 +117,8 @@ def summary(view: Any) -> dict[str, Any]:
     }
 
 
-def _text(view: Any) -> Any:
-    shown = summary(view)
+def _text(view: Any, more: dict[str, Any] | None = None) -> Any:
+    shown = summary(view) | (more or {})
     return table(
         "",
         ("field", "value"),

@@ -3,8 +3,9 @@
 import asyncio
 import functools
 import os
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +18,7 @@ from cli.output import Terminal
 
 if TYPE_CHECKING:
     from cli.network import Network
+    from cli.trust import Trust
     from client.chain import Chain, Submitted
     from wire.pb.tkms.tx.v1 import tx_pb2
     from wire.signing import Secp256k1Signer, Signer
@@ -41,40 +43,59 @@ class Sending:
 class Session:
     """One command's view of the network."""
 
-    def __init__(self, out: Terminal, network: "Network", sending: Sending) -> None:
-        """Keep the parts; nothing is opened yet."""
+    def __init__(
+        self, out: Terminal, network: "Network", sending: Sending, operator: Path | None = None
+    ) -> None:
+        """Keep the parts; nothing is opened yet. `operator` is the home where --home named one."""
         self.out = out
         self.network = network
         self.sending = sending
+        self.operator = operator
 
-    def run(self, work: Callable[["Chain"], Awaitable[Any]]) -> Any:
+    def run(self, work: Callable[["Chain"], Awaitable[Any]], trust: "Trust | None" = None) -> Any:
         """Run an asynchronous command with an open chain."""
 
         async def opened() -> Any:
-            async with self.chain() as chain:
+            async with self.chain(trust) as chain:
                 return await work(chain)
 
         return asyncio.run(opened())
 
     @asynccontextmanager
-    async def chain(self) -> AsyncIterator["Chain"]:
-        """Open the chain with its root of trust."""
+    async def chain(self, trust: "Trust | None" = None) -> AsyncIterator["Chain"]:
+        """Open the chain with its root of trust.
+
+        With `trust` (commands that verify for their own sake) the newest verified header is kept in the
+        configuration folder, and witnesses are asked.
+        """
         from client.chain import Chain  # noqa: PLC0415 - slow import
         from client.rpc import ChainRpc  # noqa: PLC0415
 
+        _log_to_stderr()
         network = self.network
-        trusted = network.trusted_validators_hash
-        async with ChainRpc(network.node) as rpc:
-            if not trusted and not network.pin_file.exists():
+        pinned = network.trusted_validators_hash
+        root = trust.root if trust else None
+        if trust and network.node in trust.witnesses:
+            raise UsageError("a witness is another node than the one that is asked")
+        async with AsyncExitStack() as stack:
+            rpc = await stack.enter_async_context(ChainRpc(network.node))
+            witnesses = [
+                await stack.enter_async_context(ChainRpc(url))
+                for url in (trust.witnesses if trust else ())
+            ]
+            if root is None and not pinned and not network.pin_file.exists():
                 network.pin_file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
                 self.out.warn(
                     f"no trusted_validators_hash is set: what {network.node} says now is pinned"
                 )
             yield await Chain.connect(
                 rpc,
-                validators_hash=bytes.fromhex(trusted) if trusted else None,
-                pin=None if trusted else network.pin_file,
+                root=root,
+                validators_hash=bytes.fromhex(pinned) if pinned else None,
+                pin=None if pinned else network.pin_file,
                 chain_id=network.chain_id,
+                witnesses=witnesses,
+                store=network.header_folder if trust else None,
             )
 
     def signer(self, name: str | None = None, default: str = "demo") -> "Secp256k1Signer":
@@ -192,6 +213,14 @@ class Session:
         }
 
 
+def _log_to_stderr() -> None:
+    """Keep what the libraries log away from stdout, where the one result goes."""
+    import structlog  # noqa: PLC0415 - slow import
+
+    if not structlog.is_configured():
+        structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
+
+
 def build_offline(
     signer: "Signer",
     chain_id: str,
@@ -222,7 +251,7 @@ _NETWORK_OPTIONS = (
         type=click.Path(file_okay=False, path_type=Path),
         default=Path(".tkms-localnet"),
         envvar="TKMS_LOCALNET_HOME",
-        help="Folder of the local network [default: .tkms-localnet].",
+        help="Local network, or an operator's home [default: .tkms-localnet].",
     ),
     click.option(
         "--keystore",
@@ -271,7 +300,10 @@ def with_session(*, sends: bool = False) -> Callable[[Callable[..., Any]], Calla
             where = [values.pop(n) for n in ("home", "node", "keystore", "passphrase_file")]
             how = {entry.name: values.pop(entry.name) for entry in fields(Sending) if sends}
             network, sending = resolve(*where), Sending(**how)
-            return function(Session(terminal(context), network, sending), **values)
+            home = Path(where[0])
+            operator = home if (home / "config" / "config.toml").is_file() else None
+            session = Session(terminal(context), network, sending, operator)
+            return function(session, **values)
 
         options = _NETWORK_OPTIONS + (_SENDING_OPTIONS if sends else ())
         for option in reversed(options):
@@ -302,15 +334,5 @@ def parse_request(text: str) -> Any:
 
     try:
         return RequestId.parse(text)
-    except ValueError as error:
-        raise UsageError(f"{text}: {error}") from error
-
-
-def parse_hash(text: str) -> bytes:
-    """Return the 32 bytes of a transaction hash; UsageError on anything else."""
-    from wire.ids import Digest32  # noqa: PLC0415
-
-    try:
-        return bytes(Digest32.parse(text.lower()))
     except ValueError as error:
         raise UsageError(f"{text}: {error}") from error

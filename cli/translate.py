@@ -2,12 +2,22 @@
 
 from cli.errors import CliError, ConfigError, ExitCode
 
+_OF_CORE = {
+    "AttestationError",
+    "BackupError",
+    "CustodyError",
+    "DeviceError",
+    "DocumentError",
+    "RecoveryError",
+    "ReleaseError",
+}
+
 
 def translate(error: Exception) -> CliError:
     """Return the error as it is shown. Unknown ones are bugs and say so."""
     if isinstance(error, CliError):
         return error
-    known = _of_client(error) or _of_wire(error) or _of_settings(error)
+    known = _of_proofs(error) or _of_client(error) or _of_wire(error) or _of_settings(error)
     if known is not None:
         return known
     if isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError):
@@ -17,6 +27,31 @@ def translate(error: Exception) -> CliError:
         reason="INTERNAL",
         hint="this is a bug; TKMS_TRACEBACK=1 shows where",
     )
+
+
+def _of_proofs(error: Exception) -> CliError | None:
+    """What was served is not proven."""
+    from client import errors  # noqa: PLC0415 - only on failure
+
+    if isinstance(error, errors.ConflictingHeaders):
+        return _conflict(error)
+    if isinstance(error, errors.WitnessesSilent):
+        return CliError(
+            str(error),
+            reason="WITNESSES_SILENT",
+            exit_code=ExitCode.UNREACHABLE,
+            hint="name a witness that runs and is not far behind: --witness URL",
+        )
+    if isinstance(error, errors.StoreUnusable):
+        return ConfigError(str(error), reason="STORE_UNUSABLE", hint="remove it to start anew")
+    if isinstance(error, errors.VerificationFailed):
+        return CliError(
+            str(error),
+            reason="VERIFICATION_FAILED",
+            exit_code=ExitCode.VERIFICATION,
+            hint="believe nothing of this answer; ask another node",
+        )
+    return None
 
 
 def _of_client(error: Exception) -> CliError | None:
@@ -33,13 +68,6 @@ def _of_client(error: Exception) -> CliError | None:
             hint=f"it may still happen: tkms tx wait {found}",
             details={"transaction": found},
         )
-    if isinstance(error, errors.VerificationFailed):
-        return CliError(
-            str(error),
-            reason="VERIFICATION_FAILED",
-            exit_code=ExitCode.VERIFICATION,
-            hint="believe nothing of this answer; ask another node",
-        )
     if isinstance(error, errors.Unreachable):
         return CliError(
             str(error),
@@ -50,6 +78,24 @@ def _of_client(error: Exception) -> CliError | None:
     if isinstance(error, errors.ClientError):
         return CliError(str(error), reason=type(error).__name__.upper())
     return None
+
+
+def _conflict(error: Exception) -> CliError:
+    """Name both nodes and where the evidence lies."""
+    conflict = getattr(error, "conflict", None)
+    file = getattr(error, "evidence_file", None)
+    return CliError(
+        str(error),
+        reason="CONFLICTING_HEADERS",
+        exit_code=ExitCode.VERIFICATION,
+        hint="believe neither node; show the evidence to the operators",
+        details={
+            "primary": getattr(conflict, "primary", ""),
+            "witness": getattr(conflict, "witness", ""),
+            "height": getattr(conflict, "height", 0),
+            "evidence_file": str(file) if file else "",
+        },
+    )
 
 
 def _rejected(error: Exception) -> CliError:
@@ -99,4 +145,8 @@ def _of_settings(error: Exception) -> CliError | None:
     """Settings errors of every process have the same name."""
     if type(error).__name__ in {"SettingsError", "VaultError"}:
         return ConfigError(str(error))
+    if type(error).__name__ in _OF_CORE:
+        return CliError(str(error), reason=type(error).__name__.removesuffix("Error").upper())
+    if type(error).__name__ in {"StoreError", "SnapshotError", "LedgerError"}:
+        return CliError(str(error), reason="STORE", hint="tkms doctor looks the home over")
     return None

@@ -7,8 +7,9 @@ from typing import Any
 import click
 
 from cli.errors import CliError, ExitCode
+from cli.hashes import parse_hash
 from cli.lazy import TkmsCommand, TkmsGroup
-from cli.session import Session, accounts_of, parse_hash, with_session
+from cli.session import Session, accounts_of, with_session
 
 
 @click.group(cls=TkmsGroup)
@@ -138,7 +139,7 @@ def _finish(session: Session, document: dict[str, Any]) -> None:
 
 
 def _document(found: Any) -> dict[str, Any]:
-    from cli.render import message_document  # noqa: PLC0415
+    from wire.documents import document  # noqa: PLC0415
     from wire.pb.tkms.tx.v1 import tx_pb2  # noqa: PLC0415
     from wire.tx import decode  # noqa: PLC0415
 
@@ -151,5 +152,8 @@ def _document(found: Any) -> dict[str, Any]:
         "log": found.log,
         "sender": str(signed.sender),
         "request_ids": [item.hex() for item in ids if item],
-        "messages": [message_document(message) for message in signed.messages],
+        "messages": [
+            {signed.kind(index): document(getattr(message, signed.kind(index)))}
+            for index, message in enumerate(signed.messages)
+        ],
     }

@@ -4,12 +4,12 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from cli.errors import CliError, ExitCode
-from cli.output import Terminal
+from cli.output import Progress, Terminal
 
 if TYPE_CHECKING:
     from client.chain import Chain
+    from client.requests import Event
     from wire.ids import RequestId
-    from wire.pb.tkms.asc.v1 import asc_pb2
 
 _WORDS = {1: "pending", 2: "fulfilled", 3: "failed", 4: "expired"}
 
@@ -29,22 +29,22 @@ def failure_word(code: int) -> str:
 
 async def until_decided(
     out: Terminal, chain: "Chain", request: "RequestId", timeout_s: float, what: str
-) -> "asc_pb2.RequestStatus":
+) -> None:
     """Wait until the request is fulfilled.
 
     Raises:
         CliError: REQUEST_FAILED, REQUEST_EXPIRED, or TIMEOUT with the id.
     """
-    from wire.pb.tkms.asc.v1 import asc_pb2  # noqa: PLC0415 - slow import
+    from client.errors import RequestUndone  # noqa: PLC0415 - slow import
+    from client.requests import watch  # noqa: PLC0415
 
     parties = len((await chain.config()).epoch.parties)
-    status = asc_pb2.RequestStatus()
     try:
         with out.progress() as progress:
             async with asyncio.timeout(timeout_s):
                 progress.step(what, 0, parties)
-                async for status in chain.wait_request(request):
-                    progress.step(what, len(status.answered), parties)
+                async for event in watch(chain, request):
+                    _show(progress, what, event)
     except TimeoutError as error:
         raise CliError(
             f"request {request} is not decided after {timeout_s:.0f} s",
@@ -53,9 +53,19 @@ async def until_decided(
             hint=f"it goes on: tkms request wait {request}",
             details={"request": str(request)},
         ) from error
-    if status_word(status.status) == "fulfilled":
-        return status
-    raise _undone(request, status)
+    except RequestUndone as error:
+        raise _undone(request, error.status) from error
+
+
+def _show(progress: Progress, what: str, event: "Event") -> None:
+    """Show what happened."""
+    from client.requests import Answered, Phase  # noqa: PLC0415 - slow import
+
+    if isinstance(event, Answered):
+        progress.step(what, len(event.parties), event.of)
+    elif isinstance(event, Phase):
+        where = f"{what}: {event.name} ({event.parties} of {event.of} parties)"
+        progress.step(where, event.done, event.total)
 
 
 def _undone(request: "RequestId", status: Any) -> CliError:

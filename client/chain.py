@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
@@ -20,13 +20,21 @@ from client.errors import (
     Unreachable,
     VerificationFailed,
 )
-from client.headers import HeaderChain, default_policy, pinned_validators_hash
+from client.header_store import HeaderStore
+from client.headers import HeaderChain, default_policy
+from client.pins import pinned_validators_hash
 from client.rpc import ChainRpc, IncludedTransaction, QueryAnswer
-from light import LightError, Policy, TrustedHeader, verify_absent, verify_value
+from light import (
+    LightError,
+    PinnedValidators,
+    TrustedHeader,
+    TrustRoot,
+    verify_absent,
+    verify_value,
+)
 from wire.digests import sha256
 from wire.ids import RequestId
 from wire.limits import NONCE_BYTES
-from wire.pb.tkms.asc.v1 import asc_pb2
 from wire.pb.tkms.state.v1 import state_pb2
 from wire.pb.tkms.tx.v1 import tx_pb2
 from wire.signing import Signer
@@ -43,7 +51,8 @@ _HEADER_WAIT_S: Final = 30.0
 _HEADER_POLL_S: Final = 0.05
 # Queries of one evidence are sent together; a block may fall between them.
 _SAME_HEIGHT_ATTEMPTS: Final = 8
-_OPEN: Final = (asc_pb2.STATUS_UNSPECIFIED, asc_pb2.STATUS_PENDING)
+# Keys of the index that every node derives from the proven keys; not in the state tree.
+DERIVED_PREFIX: Final = b"~"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +99,19 @@ class Chain:
         cls,
         rpc: ChainRpc,
         *,
+        root: TrustRoot | None = None,
         validators_hash: bytes | None = None,
         pin: Path | None = None,
         chain_id: str = "",
-        policy: Policy | None = None,
+        witnesses: Sequence[ChainRpc] = (),
+        store: Path | None = None,
     ) -> Self:
-        """Chain behind a node, believed from `validators_hash` or from the pin file.
+        """Chain behind a node, believed from a root of trust, or from the validators in the pin file.
+
+        `validators_hash` is short for a root of pinned validators.
+
+        Every header upwards is confirmed by a witness where there are any; the newest one is kept in
+        the folder `store`, from where the next run continues.
 
         Raises:
             VerificationFailed: neither is given, or the node is on another chain.
@@ -103,38 +119,49 @@ class Chain:
         status = await rpc.status()
         if chain_id and status.chain_id != chain_id:
             raise VerificationFailed(f"the node is on chain {status.chain_id}, not {chain_id}")
-        if validators_hash is None:
+        if root is None and validators_hash is not None:
+            root = PinnedValidators(validators_hash)
+        if root is None:
             if pin is None:
-                raise VerificationFailed("no trusted validators hash and no file to pin one in")
-            validators_hash = await pinned_validators_hash(rpc, status.chain_id, pin)
-        policy = policy or default_policy(status.chain_id)
-        return cls(rpc, HeaderChain(rpc, policy, validators_hash))
+                raise VerificationFailed("no root of trust and no file to pin one in")
+            root = PinnedValidators(await pinned_validators_hash(rpc, status.chain_id, pin))
+        policy = default_policy(status.chain_id)
+        kept = None if store is None else HeaderStore.beneath(store, policy.chain_id, root)
+        return cls(rpc, HeaderChain(rpc, policy, root, witnesses=witnesses, store=kept))
 
     async def height(self) -> int:
         """Latest height of the node."""
         return (await self.rpc.status()).latest_height
 
-    async def proven_value(self, key: bytes) -> Proven:
+    async def proven_value(self, key: bytes, height: int = 0) -> Proven:
         """Value of a raw state key, checked against a verified header; see `proven_values`."""
-        return (await self.proven_values([key]))[0]
+        return (await self.proven_values([key], height))[0]
 
-    async def proven_values(self, state_keys: Sequence[bytes]) -> list[Proven]:
-        """Values of raw state keys, all of the newest state H and checked against header H + 1.
+    async def proven_values(self, state_keys: Sequence[bytes], height: int = 0) -> list[Proven]:
+        """Values of raw state keys after block H = `height`, checked against header H + 1.
 
-        That header is signed one block later, so this waits for up to a block.
+        Height 0 is the newest state; its header is signed one block later, so this waits for up to a
+        block.
 
         Raises:
-            VerificationFailed: a proof or the header does not hold.
+            VerificationFailed: a proof or the header does not hold, or is of another height.
             HeightUnavailable: header H + 1 does not come.
+            RejectedByChain: the node does not keep that height any more.
         """
+        for key in state_keys:
+            if key.startswith(DERIVED_PREFIX):
+                raise ValueError(f"{key!r} is derived by every node for itself: nothing proves it")
         for _ in range(_SAME_HEIGHT_ATTEMPTS):
-            answers = await asyncio.gather(*(self._prove(key) for key in state_keys))
+            answers = await asyncio.gather(*(self._prove(key, height) for key in state_keys))
             heights = {answer.height for answer in answers}
             if len(heights) == 1:
                 break
         else:
             raise HeightUnavailable("the state moves on between the queries")
-        header = await self._coming_header(heights.pop() + 1)
+        found = heights.pop()
+        if height not in (0, found):
+            raise VerificationFailed(f"asked for the state of height {height}, got {found}")
+        header = await self._coming_header(found + 1)
         proven: list[Proven] = []
         for key, answer in zip(state_keys, answers, strict=True):
             value = answer.value or None
@@ -230,29 +257,6 @@ class Chain:
             f"transaction {submitted.hash.hex()} was not seen in {timeout_s:.0f} s", submitted.hash
         )
 
-    async def wait_request(
-        self, request: RequestId, poll_s: float = _POLL_S
-    ) -> AsyncIterator[asc_pb2.RequestStatus]:
-        """Yield the status whenever it changes, last when the request is decided; unproven.
-
-        The caller bounds the time (`asyncio.timeout`); stop iterating whenever enough is known.
-        """
-        previous = b""
-        while True:
-            try:
-                status = (await self.request(request)).status
-            except (Unreachable, RejectedByChain):
-                # Not in a block yet, or the node restarts: both pass.
-                await asyncio.sleep(poll_s)
-                continue
-            encoded = status.SerializeToString(deterministic=True)
-            if encoded != previous:
-                previous = encoded
-                yield status
-            if status.status not in _OPEN:
-                return
-            await asyncio.sleep(poll_s)
-
     def _signed(
         self, messages: Sequence[tx_pb2.Message], signer: Signer, expires: int, max_fee: int
     ) -> bytes:
@@ -265,10 +269,10 @@ class Chain:
             nonce=os.urandom(NONCE_BYTES),
         )
 
-    async def _prove(self, key: bytes) -> QueryAnswer:
-        answer = await self.rpc.abci_query("/store", key, prove=True)
+    async def _prove(self, key: bytes, height: int) -> QueryAnswer:
+        answer = await self.rpc.abci_query("/store", key, height, prove=True)
         if answer.code != 0:
-            raise NodeError(f"/store: code {answer.code}: {answer.log}")
+            raise RejectedByChain(answer.code, f"/store: {answer.log}")
         return answer
 
     async def _coming_header(self, height: int) -> TrustedHeader:

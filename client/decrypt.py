@@ -18,6 +18,7 @@ import tkms_kernel
 from client.chain import Chain
 from client.errors import ClientError, VerificationFailed
 from client.evidence import Evidence, proven_request
+from client.shares import ELEMENT_BYTES, MIN_PACKING, blocks_of, elements_of, packing_of, value_of
 from client.storage import StorageClient
 from wire.digests import keccak256, sha3_256
 from wire.eip712 import (
@@ -35,11 +36,6 @@ from wire.pb.tkms.isc.v1 import isc_pb2
 from wire.signing import SignatureError, Signer, address_of, recover_address
 
 _RING_BITS: Final = 128
-_ELEMENT_BYTES: Final = 64
-_BLOCKS_AN_ELEMENT: Final = 4
-_MESSAGE_BITS: Final = 2
-_MIN_PACKING: Final = 1
-_MAX_PACKING: Final = 2
 _MAX_PAYLOAD_BYTES: Final = 16 * 1024 * 1024
 _POLL_S: Final = 0.3
 
@@ -147,10 +143,12 @@ def user_request(
     user: Signer,
     public_key: bytes,
     expires_at_height: int,
+    relayer: bytes = b"",
 ) -> asc_pb2.RequestUserDecryption:
     """Request for a user who signs here; wallets sign `wire.eip712.authorization_message` instead.
 
-    All ciphertexts are of one key. `public_key` has 869 bytes.
+    All ciphertexts are of one key. `public_key` has 869 bytes. `relayer` is the account that shares in the
+    price for bringing the request; whoever sends it names it, so the user does not sign it.
     """
     digest = authorization_digest(
         application.domain,
@@ -168,6 +166,7 @@ def user_request(
         user_public_key=public_key,
         authorization_expires_at_height=expires_at_height,
         user_signature=user.sign_digest(digest),
+        relayer=relayer,
     )
 
 
@@ -269,7 +268,7 @@ class Combiner:
     ) -> bytes:
         # One party alone (n = 1) sends the plaintext, not a share of it.
         alone = self._evidence.entry.threshold == 0
-        packing = _MIN_PACKING if alone else _MAX_PACKING
+        packing = MIN_PACKING if alone else packing_of(ciphertext)
         if share.handle != ciphertext.handle or share.packing_factor != packing:
             raise VerificationFailed("the payload names another ciphertext or packing")
         data, fhe_type = tkms_kernel.open_signcryption(
@@ -286,9 +285,9 @@ class Combiner:
             if len(data) != plaintext_bytes(FheType(fhe_type)):
                 raise VerificationFailed("the plaintext has another length than its type")
             return bytes(data)
-        elements = _elements(FheType(fhe_type))
+        elements = elements_of(ciphertext)
         body = bytes(data)[8:]
-        if int.from_bytes(data[:8], "little") != elements or len(body) != elements * _ELEMENT_BYTES:
+        if int.from_bytes(data[:8], "little") != elements or len(body) != elements * ELEMENT_BYTES:
             raise VerificationFailed("the share has another number of blocks")
         return body
 
@@ -311,12 +310,11 @@ class Combiner:
         values: list[int] = []
         start = 0
         for ciphertext in entry.ciphertexts:
-            fhe_type = FheType(ciphertext.fhe_type)
-            end = start + _elements(fhe_type) * _ELEMENT_BYTES
+            end = start + elements_of(ciphertext) * ELEMENT_BYTES
             blocks = tkms_kernel.round_squashed(
-                opened[start:end], _blocks(fhe_type), entry.parties, entry.threshold
+                opened[start:end], blocks_of(ciphertext), entry.parties, entry.threshold
             )
-            values.append(tkms_kernel.plaintext_from_blocks(blocks, int(fhe_type)))
+            values.append(value_of(ciphertext, blocks))
             start = end
         return tuple(values)
 
@@ -384,12 +382,3 @@ def _public(
         signers,
         tuple(signatures[party] for party in signers),
     )
-
-
-def _blocks(fhe_type: FheType) -> int:
-    """Opened blocks of a type: `_MAX_PACKING` message blocks of 2 bits each."""
-    return -(-fhe_type.bits // (_MESSAGE_BITS * _MAX_PACKING))
-
-
-def _elements(fhe_type: FheType) -> int:
-    return -(-_blocks(fhe_type) // _BLOCKS_AN_ELEMENT)

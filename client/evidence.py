@@ -9,6 +9,7 @@ from google.protobuf.message import DecodeError
 from client import keys
 from client.chain import Chain, Proven
 from client.errors import VerificationFailed
+from wire.answers import answering_epoch_id
 from wire.ids import RequestId
 from wire.pb.tkms.asc.v1 import asc_pb2
 from wire.pb.tkms.config.v1 import config_pb2
@@ -29,8 +30,8 @@ class Evidence:
         if self.status.request_id != entry.request_id:
             raise VerificationFailed("status and entry are of different requests")
         numbers = (epoch.id, len(epoch.parties), epoch.threshold)
-        if numbers != (entry.epoch_id, entry.parties, entry.threshold):
-            raise VerificationFailed("the epoch is not the one that the request pins")
+        if numbers != (answering_epoch_id(entry), entry.parties, entry.threshold):
+            raise VerificationFailed("the epoch is not the one whose parties answer")
 
     @property
     def handles(self) -> list[bytes]:
@@ -62,7 +63,7 @@ async def proven_request(chain: Chain, request: RequestId) -> Evidence:
         [
             keys.status(bytes(request)),
             keys.log_entry(hint.sequence),
-            keys.epoch(hint.epoch_id),
+            keys.epoch(answering_epoch_id(hint)),
         ]
     )
     try:

@@ -1,39 +1,42 @@
-"""Verified headers: from a pinned validator set to any height, by skipping verification.
+"""Verified headers: from a root of trust to any height, in both directions.
 
-What is trusted at the start is one hash: the validator set of the first block. Everything else is
-evidence from a node that is not trusted. Where the set changed a lot between two heights, the way
-is halved until each step is covered by a third of the set trusted before.
+What is trusted at the start is one hash: of the first validator set, or of one header. Everything else
+is evidence from a node that is not trusted. Upwards the light client skips, and halves the way where a
+set changed a lot; downwards it follows the hashes. With witnesses every step upwards is confirmed by a
+node of another operator before anything is kept.
 """
 
 from __future__ import annotations
 
-import json
+import asyncio
 import time
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import Final
 
-import structlog
-import tkms_kernel
-
-from client.errors import HeightUnavailable, VerificationFailed
+from client.errors import ConflictingHeaders, HeightUnavailable, VerificationFailed
+from client.header_store import HeaderStore, describe
+from client.light_source import LightSource, signed_by
 from client.rpc import ChainRpc
+from client.witnesses import Witnesses
 from light import (
     LightBlock,
     LightError,
-    NotEnoughTrust,
+    PinnedHeader,
     Policy,
     TrustedHeader,
-    verify_genesis,
-    verify_next,
+    TrustRoot,
+    VerifiedBlock,
+    back,
+    skip,
+    verify_root,
 )
-
-_LOG = structlog.get_logger(__name__)
 
 DEFAULT_TRUSTING_PERIOD_S: Final = 14 * 24 * 3600
 DEFAULT_DRIFT_S: Final = 30
 # Verified headers kept in memory; each is some kilobytes.
 _KEPT_HEADERS: Final = 64
+# Downwards every header is needed, so they are fetched side by side.
+_DESCENT_WINDOW: Final = 16
 FIRST_HEIGHT: Final = 1
 
 
@@ -43,149 +46,194 @@ def default_policy(chain_id: str) -> Policy:
 
 
 class HeaderChain:
-    """Headers of one chain, verified from the pinned hash of its first validator set."""
+    """Headers of one chain, verified from one root of trust."""
 
     def __init__(
         self,
         rpc: ChainRpc,
         policy: Policy,
-        validators_hash: bytes,
+        root: TrustRoot,
+        *,
+        witnesses: Sequence[ChainRpc] = (),
+        store: HeaderStore | None = None,
         now_ns: Callable[[], int] = time.time_ns,
     ) -> None:
-        """Start without any header; the first one is fetched on first use."""
+        """Start without any header; the first one is fetched, or read from the store, on first use."""
         self.policy = policy
-        self.validators_hash = validators_hash
-        self._rpc = rpc
+        self.root = root
         self._now_ns = now_ns
-        self._headers: dict[int, tuple[TrustedHeader, LightBlock]] = {}
+        self._store = store
+        self._primary = LightSource(rpc, now_ns)
+        self._witnesses = Witnesses(policy, root, witnesses, store, now_ns)
+        self._headers: dict[int, VerifiedBlock] = {}
+        self._loaded = store is None
+        self._attack: ConflictingHeaders | None = None
+
+    @property
+    def trusted(self) -> str:
+        """What everything here was verified from, in words."""
+        return describe(self.root)
 
     async def header(self, height: int) -> TrustedHeader:
         """Verified header of `height`.
 
         Raises:
-            HeightUnavailable: the node does not have it (yet).
+            HeightUnavailable: the node does not have it (yet, or any more).
             VerificationFailed: the evidence does not hold; the node lies or is on another chain.
+            ConflictingHeaders: a witness proves another header; from then on nothing is verified.
+            WitnessesSilent: no witness confirms it.
+            StoreUnusable: the file of the newest header is damaged.
         """
-        known = self._headers.get(height)
-        if known is not None:
-            return known[0]
-        block = await self._fetch(height)
-        start = self._start(height)
-        if start is not None:
-            return await self._reach(start, block, height)
-        if height == FIRST_HEIGHT or _signed_by(block) == self.validators_hash:
-            return self._keep(self._verify_pinned(block), block, height)
-        # The set has changed since: begin where the pinned one signed.
-        return await self._reach(await self.header(FIRST_HEIGHT), block, height)
+        return (await self._verified(height)).header
 
     async def block(self, height: int) -> LightBlock:
         """The evidence of a header that this client verified itself, to convince others with."""
-        await self.header(height)
-        return self._headers[height][1]
+        return (await self._verified(height)).block
 
-    async def _reach(self, start: TrustedHeader, block: LightBlock, height: int) -> TrustedHeader:
-        """One skipping step, halved where too little of the trusted set signed."""
+    async def way(self, start: int, target: int) -> list[VerifiedBlock]:
+        """What convinces somebody who trusts header `start` of header `target`, in ascending order.
+
+        These are the headers by which this client itself skips, so whoever follows the same rules needs
+        no more and no fewer. From `target` or above it is `target` alone.
+
+        Raises:
+            as `header` does.
+        """
+        if target <= start:
+            return [await self._verified(target)]
+        begin = await self._verified(start)
         try:
-            verified = verify_next(self.policy, start, block, self._now_ns())
-        except NotEnoughTrust as error:
-            if height - start.height <= 1:
-                raise VerificationFailed(f"header {height}: {error}") from error
+            trace = await self._ascend(begin, target)
+        except LightError as error:
+            raise VerificationFailed(f"header {target}: {error}") from error
+        for verified in trace:
+            self._keep(verified)
+        return list(trace[1:])
+
+    async def _verified(self, height: int) -> VerifiedBlock:
+        if self._attack is not None:
+            raise self._attack
+        self._load()
+        known = self._headers.get(height)
+        if known is not None:
+            return known
+        try:
+            trace = await self._way(height)
+        except ConflictingHeaders as error:
+            self._attack = error
+            raise
         except LightError as error:
             raise VerificationFailed(f"header {height}: {error}") from error
-        else:
-            return self._keep(verified, block, height)
-        middle = (start.height + height) // 2
-        nearer = await self._reach(start, await self._fetch(middle), middle)
-        return await self._reach(nearer, block, height)
+        for verified in trace:
+            self._keep(verified)
+        return trace[-1]
 
-    def _verify_pinned(self, block: LightBlock) -> TrustedHeader:
-        """Header signed by the pinned set itself: the anchor."""
+    async def _way(self, height: int) -> tuple[VerifiedBlock, ...]:
+        """Verified blocks that lead from something trusted to `height`."""
+        start = self._below(height)
+        if start is not None:
+            return await self._ascend(start, height)
+        if isinstance(self.root, PinnedHeader):
+            return await self._from_pinned_header(self.root, height)
+        return await self._from_pinned_validators(height)
+
+    async def _from_pinned_header(
+        self, root: PinnedHeader, height: int
+    ) -> tuple[VerifiedBlock, ...]:
+        above = self._above(height)
+        if above is not None and height < root.height:
+            return (await self._descend(above, height),)
+        anchor = self._headers.get(root.height) or await self._at_root(root.height)
+        if anchor.height == height:
+            return (anchor,)
+        if height < anchor.height:
+            return (await self._descend(anchor, height),)
+        if above is not None and not self._is_fresh(anchor):
+            return (await self._descend(above, height),)
+        return await self._ascend(anchor, height)
+
+    async def _from_pinned_validators(self, height: int) -> tuple[VerifiedBlock, ...]:
+        block = await self._primary.block(height)
+        if height == FIRST_HEIGHT or signed_by(block) == self.root.hash:
+            trace = (self._check_root(block, height),)
+            await self._witnesses.confirm(self._primary, trace)
+            return trace
+        # The set has changed since: begin where the pinned one signed.
+        above = self._above(height)
         try:
-            return verify_genesis(self.policy, self.validators_hash, block, self._now_ns())
-        except LightError as error:
-            raise VerificationFailed(f"header under the pinned validators: {error}") from error
+            first = await self._verified(FIRST_HEIGHT)
+        except HeightUnavailable:
+            if above is None:
+                raise
+            return (await self._descend(above, height),)
+        if above is not None and not self._is_fresh(first):
+            return (await self._descend(above, height),)
+        return await self._ascend(first, height)
 
-    async def _fetch(self, height: int) -> LightBlock:
-        signed_header = await self._rpc.commit(height)
-        validators = await self._rpc.validators(height)
-        header = json.loads(signed_header)["header"]
-        following = b""
-        if header["next_validators_hash"] != header["validators_hash"]:
-            following = await self._rpc.validators(height + 1)
-        return LightBlock(signed_header, validators, following)
-
-    def _start(self, height: int) -> TrustedHeader | None:
-        """Nearest verified header below `height` that is still inside the trusting period."""
-        oldest = self._now_ns() - self.policy.trusting_period_s * 10**9
-        below = [
-            header
-            for header, _ in self._headers.values()
-            if header.height < height and header.time_ns > oldest
-        ]
-        return max(below, key=lambda header: header.height, default=None)
-
-    def _keep(self, verified: TrustedHeader, block: LightBlock, height: int) -> TrustedHeader:
-        if verified.height != height:
-            raise VerificationFailed(f"asked for header {height}, got {verified.height}")
-        self._headers[height] = (verified, block)
-        while len(self._headers) > _KEPT_HEADERS:
-            del self._headers[min(self._headers)]
+    async def _at_root(self, height: int) -> VerifiedBlock:
+        verified = self._check_root(await self._primary.block(height), height)
+        # Named by hash: there is nothing that a witness could add.
+        self._keep(verified)
         return verified
 
+    def _check_root(self, block: LightBlock, height: int) -> VerifiedBlock:
+        header = verify_root(self.policy, self.root, block, self._now_ns())
+        if header.height != height:
+            raise VerificationFailed(f"asked for header {height}, got {header.height}")
+        return VerifiedBlock(header, block)
 
-def _signed_by(block: LightBlock) -> bytes:
-    """Hash of the validator set that a header names; unverified."""
-    try:
-        return bytes.fromhex(json.loads(block.signed_header)["header"]["validators_hash"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise VerificationFailed("the node's header is malformed") from error
+    async def _ascend(self, start: VerifiedBlock, height: int) -> tuple[VerifiedBlock, ...]:
+        """Skip up, and ask the witnesses before anything of it is kept."""
+        trace = await self._primary.lead(skip(self.policy, start, height))
+        await self._witnesses.confirm(self._primary, trace)
+        return trace
 
+    async def _descend(self, above: VerifiedBlock, height: int) -> VerifiedBlock:
+        """Follow the hashes down; needs no witness, a hash has one header only."""
+        walk = back(self.policy, above, height)
+        wanted = next(walk)
+        try:
+            while True:
+                window = range(wanted, max(height, wanted - _DESCENT_WINDOW + 1) - 1, -1)
+                for supplied in await asyncio.gather(*map(self._primary.supplied, window)):
+                    wanted = walk.send(supplied)
+        except StopIteration as done:
+            reached: VerifiedBlock = done.value
+            return reached
 
-async def pinned_validators_hash(rpc: ChainRpc, chain_id: str, path: Path) -> bytes:
-    """Hash of the first validator set: from the pin file, or taken from the node once and then pinned.
+    def _load(self) -> None:
+        """Continue from the newest header of earlier runs."""
+        if self._loaded or self._store is None:
+            return
+        stored = self._store.load(self.policy, self.root, self._now_ns())
+        self._loaded = True
+        if stored is not None:
+            self._keep(stored)
 
-    Trust on first use: whoever answers the very first call decides what is believed afterwards.
-    That is said in the log; operators set the hash themselves.
+    def _below(self, height: int) -> VerifiedBlock | None:
+        """Nearest verified header below `height` that is still inside the trusting period."""
+        below = [
+            verified
+            for verified in self._headers.values()
+            if verified.height < height and self._is_fresh(verified)
+        ]
+        return max(below, key=lambda verified: verified.height, default=None)
 
-    Raises:
-        VerificationFailed: the pin file belongs to another chain.
-    """
-    pinned = _read_pin(path, chain_id)
-    if pinned is not None:
-        return pinned
-    validators = await _first_validators(rpc)
-    digest = bytes(tkms_kernel.validators_hash(validators))
-    _write_pin(path, chain_id, digest)
-    _LOG.warning(
-        "validators pinned on first use",
-        chain_id=chain_id,
-        validators_hash=digest.hex(),
-        file=str(path),
-        node=rpc.url,
-    )
-    return digest
+    def _is_fresh(self, verified: VerifiedBlock) -> bool:
+        """Whether a header may still serve as a start upwards."""
+        oldest = self._now_ns() - self.policy.trusting_period_s * 10**9
+        return verified.header.time_ns > oldest
 
+    def _above(self, height: int) -> VerifiedBlock | None:
+        """Nearest verified header above `height`; its age does not matter."""
+        above = [verified for verified in self._headers.values() if verified.height > height]
+        return min(above, key=lambda verified: verified.height, default=None)
 
-def _read_pin(path: Path, chain_id: str) -> bytes | None:
-    if not path.exists():
-        return None
-    pin = json.loads(path.read_text())
-    if pin["chain_id"] != chain_id:
-        raise VerificationFailed(f"{path} pins chain {pin['chain_id']}, not {chain_id}")
-    return bytes.fromhex(pin["validators_hash"])
-
-
-def _write_pin(path: Path, chain_id: str, digest: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".new")
-    temporary.write_text(
-        json.dumps({"chain_id": chain_id, "validators_hash": digest.hex()}, indent=1) + "\n"
-    )
-    temporary.replace(path)
-
-
-async def _first_validators(rpc: ChainRpc) -> bytes:
-    try:
-        return await rpc.validators(FIRST_HEIGHT)
-    except HeightUnavailable:
-        return await rpc.validators((await rpc.status()).earliest_height)
+    def _keep(self, verified: VerifiedBlock) -> None:
+        self._headers[verified.height] = verified
+        self._primary.learn(verified)
+        newest = max(self._headers)
+        while len(self._headers) > _KEPT_HEADERS:
+            del self._headers[min(self._headers)]
+        if self._store is not None and verified.height == newest:
+            self._store.save(self.policy, self.root, verified)

@@ -31,6 +31,56 @@ def crs_record(crs_id: bytes) -> bytes:
     return b"asc/crs/" + crs_id
 
 
+def preprocessing(preprocessing_id: bytes) -> bytes:
+    """MaterialRecord of a preprocessing."""
+    return b"asc/preprocessing/" + preprocessing_id
+
+
 def epoch(epoch_id: int) -> bytes:
     """Party epoch as Config holds it."""
     return b"config/epoch/" + epoch_id.to_bytes(8, "big")
+
+
+def current_epoch() -> bytes:
+    """Id of the current epoch, 8 bytes."""
+    return b"config/epoch-current"
+
+
+def last_sequence() -> bytes:
+    """Sequence of the newest log entry, 8 bytes."""
+    return b"asc/sequence"
+
+
+def audit(sequence: int) -> bytes:
+    """AuditRecord of a decided request; sequences start at 1."""
+    return b"asc/audit/" + sequence.to_bytes(8, "big")
+
+
+def audit_sequence() -> bytes:
+    """Sequence of the newest audit record, 8 bytes."""
+    return b"asc/audit-sequence"
+
+
+def evidence(sequence: int) -> bytes:
+    """EvidenceRecord of a party that signed two answers; sequences start at 1."""
+    return b"asc/evidence/" + sequence.to_bytes(8, "big")
+
+
+def proposal(proposal_id: int) -> bytes:
+    """Proposal of a change while it is open or scheduled."""
+    return b"config/proposal/" + proposal_id.to_bytes(8, "big")
+
+
+def config_record(sequence: int) -> bytes:
+    """ConfigRecord of a closed proposal; sequences start at 1."""
+    return b"config/history/" + sequence.to_bytes(8, "big")
+
+
+def validator(public_key: bytes) -> bytes:
+    """Validator as the chain decided it."""
+    return b"config/validator/" + public_key
+
+
+def application(name: str) -> bytes:
+    """Application as it was registered."""
+    return b"isc/application/" + name.encode()

@@ -8,7 +8,8 @@ from __future__ import annotations
 import base64
 import itertools
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Final, Self
@@ -16,10 +17,13 @@ from typing import Any, Final, Self
 import aiohttp
 
 from client.errors import HeightUnavailable, NodeError, Unreachable
+from wire.json_text import parse_json
 
 # A block_results answer of a full block is the largest that we ask for.
 MAX_ANSWER_BYTES: Final = 64 * 1024 * 1024
 VALIDATORS_PER_PAGE: Final = 100
+# The engine's own bound; a node that serves more wants to fill our memory.
+MAX_VALIDATORS: Final = 10_000
 # CometBFT's words for the conditions that are no failure of ours (rpc/core, mempool).
 _IN_CACHE: Final = "already exists in cache"
 _NOT_FOUND: Final = "not found"
@@ -121,6 +125,8 @@ class ChainRpc:
         error = answer.get("error")
         if error is None:
             return answer.get("result")
+        if not isinstance(error, dict):
+            raise NodeError(f"{method}: an error without words")
         text = f"{error.get('message', '')}: {error.get('data', '')}".strip(": ")
         if any(words in text for words in _HEIGHT_WORDS):
             raise HeightUnavailable(f"{method}: {text}")
@@ -129,13 +135,14 @@ class ChainRpc:
     async def status(self) -> NodeStatus:
         """Chain id and heights of the node."""
         result = await self.call("status")
-        info = result["sync_info"]
-        return NodeStatus(
-            chain_id=result["node_info"]["network"],
-            latest_height=int(info["latest_block_height"]),
-            earliest_height=int(info["earliest_block_height"]),
-            catching_up=bool(info["catching_up"]),
-        )
+        with _reading("status"):
+            info = result["sync_info"]
+            return NodeStatus(
+                chain_id=str(result["node_info"]["network"]),
+                latest_height=int(info["latest_block_height"]),
+                earliest_height=int(info["earliest_block_height"]),
+                catching_up=bool(info["catching_up"]),
+            )
 
     async def abci_query(
         self, path: str, data: bytes = b"", height: int = 0, *, prove: bool = False
@@ -145,16 +152,17 @@ class ChainRpc:
             "abci_query",
             {"path": path, "data": data.hex(), "height": str(height), "prove": prove},
         )
-        response = result["response"]
-        operations = (response.get("proofOps") or {}).get("ops") or []
-        return QueryAnswer(
-            code=int(response.get("code") or 0),
-            log=response.get("log") or "",
-            key=_decoded(response.get("key")),
-            value=_decoded(response.get("value")),
-            proof=_decoded(operations[0]["data"]) if operations else b"",
-            height=int(response.get("height") or 0),
-        )
+        with _reading(f"abci_query {path}"):
+            response = result["response"]
+            operations = (response.get("proofOps") or {}).get("ops") or []
+            return QueryAnswer(
+                code=int(response.get("code") or 0),
+                log=str(response.get("log") or ""),
+                key=_decoded(response.get("key")),
+                value=_decoded(response.get("value")),
+                proof=_decoded(operations[0]["data"]) if operations else b"",
+                height=int(response.get("height") or 0),
+            )
 
     async def broadcast_sync(self, raw: bytes) -> BroadcastAnswer:
         """Offer a transaction to the node's mempool and return CheckTx's verdict."""
@@ -164,9 +172,10 @@ class ChainRpc:
             if _IN_CACHE in str(error):
                 return BroadcastAnswer(code=0, log=_IN_CACHE, known=True)
             raise
-        return BroadcastAnswer(
-            code=int(result.get("code") or 0), log=result.get("log") or "", known=False
-        )
+        with _reading("broadcast_tx_sync"):
+            return BroadcastAnswer(
+                code=int(result.get("code") or 0), log=str(result.get("log") or ""), known=False
+            )
 
     async def tx(self, transaction_hash: bytes) -> IncludedTransaction | None:
         """The transaction of this SHA-256 hash, None while no block has it."""
@@ -176,21 +185,23 @@ class ChainRpc:
             if _NOT_FOUND in str(error):
                 return None
             raise
-        execution = result["tx_result"]
-        return IncludedTransaction(
-            hash=transaction_hash,
-            height=int(result["height"]),
-            index=int(result.get("index") or 0),
-            code=int(execution.get("code") or 0),
-            log=execution.get("log") or "",
-            data=_decoded(execution.get("data")),
-            raw=_decoded(result.get("tx")),
-        )
+        with _reading("tx"):
+            execution = result["tx_result"]
+            return IncludedTransaction(
+                hash=transaction_hash,
+                height=int(result["height"]),
+                index=int(result.get("index") or 0),
+                code=int(execution.get("code") or 0),
+                log=str(execution.get("log") or ""),
+                data=_decoded(execution.get("data")),
+                raw=_decoded(result.get("tx")),
+            )
 
     async def commit(self, height: int) -> bytes:
         """JSON of the `signed_header` of a height, as the verifier reads it."""
         result = await self.call("commit", {"height": str(height)})
-        return _json(result["signed_header"])
+        with _reading("commit"):
+            return _json(result["signed_header"])
 
     async def validators(self, height: int) -> bytes:
         """JSON list of all validators of a height (all pages joined)."""
@@ -200,11 +211,24 @@ class ChainRpc:
                 "validators",
                 {"height": str(height), "page": str(page), "per_page": str(VALIDATORS_PER_PAGE)},
             )
-            batch = result["validators"] or []
-            members.extend(batch)
-            if not batch or len(members) >= int(result["total"]):
-                return _json(members)
+            with _reading("validators"):
+                batch = list(result["validators"] or [])
+                members.extend(batch)
+                if not batch or len(members) >= int(result["total"]):
+                    return _json(members)
+            if len(members) > MAX_VALIDATORS:
+                raise NodeError(f"validators: more than {MAX_VALIDATORS}")
         raise AssertionError("pages are endless")
+
+    async def broadcast_evidence(self, evidence: bytes) -> bytes:
+        """Hand evidence of an attack to the node; its hash there.
+
+        Raises:
+            NodeError: the node does not find it valid.
+        """
+        result = await self.call("broadcast_evidence", {"evidence": json.loads(evidence)})
+        with _reading("broadcast_evidence"):
+            return _decoded(result["hash"])
 
     async def document(self, method: str, **parameters: str) -> Any:
         """Undigested result of genesis, net_info, block, block_results, blockchain and the like."""
@@ -218,7 +242,7 @@ class ChainRpc:
                 body = await response.content.read(MAX_ANSWER_BYTES)
                 if not response.content.at_eof():
                     body += await _rest(response, MAX_ANSWER_BYTES - len(body))
-            answer = json.loads(body)
+            answer = parse_json(body)
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
             raise Unreachable(f"{self.url} does not answer: {type(error).__name__}") from error
         except ValueError as error:
@@ -237,6 +261,15 @@ async def _rest(response: aiohttp.ClientResponse, limit: int) -> bytes:
             raise Unreachable("the node's answer is larger than any answer should be")
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+@contextmanager
+def _reading(method: str) -> Iterator[None]:
+    """Say in our own words that an answer has another form than the engine's."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+        raise NodeError(f"{method}: the answer has not the form of CometBFT's") from error
 
 
 def _decoded(text: str | None) -> bytes:

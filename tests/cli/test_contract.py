@@ -100,6 +100,33 @@ ARGUMENTS = {
     ("application", "register"): ["app", "--contract", "0x" + "11" * 20],
     ("application", "delegate"): ["app", "0x" + "11" * 20],
     ("application", "show"): ["app"],
+    ("fhe-key", "suspend"): ["ab" * 20],
+    ("fhe-key", "resume"): ["ab" * 20],
+    ("fhe-key", "revoke"): ["ab" * 20, "--yes"],
+    ("fhe-key", "destroy"): ["ab" * 20, "--yes"],
+    ("request", "abort"): ["ab" * 20],
+    ("governance", "approve"): ["1"],
+    ("governance", "withdraw"): ["1"],
+    ("governance", "show"): ["1"],
+    ("governance", "propose", "parameters"): ["--set", "max_messages=3"],
+    ("governance", "propose", "prices"): ["--price", "transfer=3"],
+    ("governance", "propose", "epoch"): ["none.json"],
+    ("governance", "propose", "role", "grant"): ["admin", "0x" + "11" * 20],
+    ("governance", "propose", "role", "revoke"): ["admin", "0x" + "11" * 20],
+    ("governance", "propose", "quorum"): ["admin", "2"],
+    ("governance", "propose", "validator", "join"): ["--key", "11" * 32, "--power", "1"],
+    ("governance", "propose", "validator", "power"): ["--key", "11" * 32, "--power", "1"],
+    ("governance", "propose", "validator", "leave"): ["--key", "11" * 32],
+    ("governance", "propose", "consensus"): ["--set", "block.max_gas=-1"],
+    ("governance", "propose", "application"): [
+        "app",
+        "--owner",
+        "0x" + "11" * 20,
+        "--contract",
+        "0x" + "22" * 20,
+    ],
+    ("governance", "propose", "upgrade"): ["2"],
+    ("governance", "propose", "file"): ["none.toml"],
     ("encrypt",): ["--type", "euint8", "--value", "5"],
     ("prepare",): ["0x" + "22" * 32],
     ("grant",): ["0x" + "11" * 20, "0x" + "22" * 32],
@@ -111,16 +138,57 @@ ARGUMENTS = {
     ("request", "wait"): ["33" * 20],
     ("query", "tx"): ["ab" * 32],
     ("query", "account"): ["0x" + "11" * 20],
+    ("query", "state"): ["parameters", "--prove"],
+    ("query", "header"): ["7", "--prove"],
     ("query", "isc"): ["0x" + "22" * 32, "--application", "demo"],
     ("completion",): ["bash"],
     ("localnet", "kill"): ["node1"],
     ("localnet", "up"): ["--topology", "none.toml"],
     ("demo",): ["--parameters", "none"],
 } | {
-    (name,): ["--home", "none"] for name in ("node", "core", "connector", "storage", "coprocessor")
+    (name,): ["--home", "none"]
+    for name in (
+        "node",
+        "engine",
+        "core",
+        "connector",
+        "storage",
+        "coprocessor",
+        "start",
+        "stop",
+        "doctor",
+    )
+}
+ARGUMENTS |= {
+    ("init",): ["alice", "--home", "new", "--chain-id", "c", "--rpc-listen", "nowhere"],
+    ("genesis", "new"): ["g.json", "--chain-id", "", "--storage-url", "http://127.0.0.1:9"],
+    ("genesis", "add-operator"): ["g.json", "card.json"],
+    ("genesis", "add-validator"): ["g.json", "card.json"],
+    ("genesis", "add-account"): ["g.json", "0x" + "11" * 20],
+    ("genesis", "validate"): ["g.json"],
+    ("genesis", "install"): ["g.json", "--home", "none"],
+    ("snapshot", "list"): ["--home", "none"],
+    ("snapshot", "join"): ["--home", "none", "--server", "http://127.0.0.1:9"],
+    ("snapshot", "create"): ["--home", "none"],
+    ("snapshot", "delete"): ["5", "--home", "none"],
+    ("snapshot", "verify"): ["5", "--home", "none"],
+    ("snapshot", "restore"): ["5", "--home", "none"],
+    ("rollback",): ["--home", "none"],
+    ("export",): ["--home", "none", "--out", "next.json"],
+    ("prune",): ["--home", "none"],
+    ("deploy", "systemd"): ["--home", "none"],
+    ("deploy", "compose"): ["--home", "none"],
+    ("validator", "key"): ["--home", "none"],
+    ("validator", "join"): ["--card", "none", "--power", "1"],
+    ("validator", "power"): ["--card", "none", "--power", "1"],
+    ("validator", "leave"): ["--card", "none"],
+    ("config", "show"): ["--home", "none"],
+    ("config", "set"): ["node.x", "1", "--home", "none"],
+    ("config", "validate"): ["--home", "none"],
+    ("config", "diff"): ["--home", "none"],
 }
 # These succeed without a network.
-WITHOUT_NETWORK = {("completion",), ("key", "list"), ("localnet", "down")}
+WITHOUT_NETWORK = {("completion",), ("key", "list"), ("localnet", "down"), ("version",)}
 
 
 @pytest.mark.parametrize("path", LEAVES, ids=" ".join)
@@ -206,6 +274,9 @@ def test_exit_codes_are_stable() -> None:
         "REJECTED": 5,
         "TIMEOUT": 6,
         "VERIFICATION": 7,
+        "WARNING": 8,
+        "DISK": 9,
+        "VERSION": 10,
         "INTERRUPTED": 130,
     }
 

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from cli import localnet_engine, localnet_homes, localnet_plan
 from cli.errors import ConfigError
-from cli.localnet_topology import Topology, load, parse, shipped_file
+from cli.localnet import homes as localnet_homes
+from cli.localnet import plan as localnet_plan
+from cli.localnet.topology import Topology, load, parse, shipped_file
+from cli.ports import free_ports, port_is_free
 from wire.pb.tkms.config.v1 import config_pb2
 from wire.tx import MESSAGE_KINDS
 
@@ -25,9 +27,9 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> localnet_plan.Plan:
 def test_ports_are_distinct_and_free(network: localnet_plan.Plan) -> None:
     """Every process listens on its own port, outside the range of outgoing connections."""
     ports = network.ports()
-    assert len(ports) == len(set(ports)) == 4 * 4 + 2
+    assert len(ports) == len(set(ports)) == 4 * 6 + 4
     assert all(20000 <= port < 32768 for port in ports)
-    assert all(localnet_plan.port_is_free(port) for port in ports)
+    assert all(port_is_free(port) for port in ports)
 
 
 def test_taken_ports_are_skipped() -> None:
@@ -38,7 +40,7 @@ def test_taken_ports_are_skipped() -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        assert port not in localnet_plan.free_ports(3, port)
+        assert port not in free_ports(3, port)
 
 
 def test_plan_file_is_the_plan(network: localnet_plan.Plan) -> None:
@@ -51,8 +53,10 @@ def test_every_process_accepts_its_settings(network: localnet_plan.Plan) -> None
     """Each process's own loader, which refuses unknown keys, takes the file."""
     from abci_app import settings as node
     from connector import settings as connector
+    from connector.relay import settings as relay
     from core import settings as core
     from edge.coprocessor import settings as coprocessor
+    from edge.explorer import settings as explorer
     from edge.storage import settings as storage
 
     for operator in network.operators:
@@ -70,6 +74,13 @@ def test_every_process_accepts_its_settings(network: localnet_plan.Plan) -> None
         assert kms.trusted_validators_hash.hex() == network.validators_hash
     assert storage.load(network.home / "storage").listen.endswith(str(network.storage_port))
     assert coprocessor.load(network.home / "coprocessor").application == "demo"
+    gateway = relay.load(network.home / "relay" / "relay.toml")
+    assert gateway.listen == network.relay_address
+    assert len(relay.payers(gateway, network.home / "relay")) == 1
+    assert relay.trusted_hash(gateway).hex() == network.validators_hash
+    pages = explorer.load(network.home / "explorer" / "explorer.toml")
+    assert pages.listen.endswith(str(network.explorer_port))
+    assert pages.trusted_validators_hash == network.validators_hash
 
 
 def test_faults_reach_exactly_their_core(network: localnet_plan.Plan) -> None:
@@ -158,22 +169,10 @@ def test_engine_settings_are_set_deliberately(network: localnet_plan.Plan) -> No
         assert found["consensus"]["timeout_commit"] == "200ms"
         assert found["consensus"]["peer_gossip_sleep_duration"] == "10ms"
         assert found["tx_index"]["indexer"] == "kv"
-        assert found["instrumentation"]["prometheus"] is False
+        assert found["instrumentation"]["prometheus"] is True
         peers = found["p2p"]["persistent_peers"].split(",")
         assert len(peers) == 3
         assert not any(peer.endswith(f":{operator.p2p_port}") for peer in peers)
-
-
-def test_rewriting_refuses_an_unknown_key() -> None:
-    """A renamed setting of another engine version is noticed, not ignored."""
-    text = 'a = 1\n[rpc]\nladdr = "x" # comment\n'
-    assert (
-        localnet_engine.rewrite(text, {"a": 2, "rpc.laddr": "y"}) == 'a = 2\n[rpc]\nladdr = "y"\n'
-    )
-    with pytest.raises(ConfigError, match="no laddr"):
-        localnet_engine.rewrite(text, {"laddr": "y"})
-    with pytest.raises(ConfigError, match="twice"):
-        localnet_engine.rewrite("a = 1\na = 2\n", {"a": 3})
 
 
 def test_validators_hash_is_the_engines(network: localnet_plan.Plan) -> None:
@@ -216,7 +215,7 @@ def test_a_path_too_long_for_sockets_is_refused(tmp_path: Path) -> None:
 
 def test_half_a_network_is_not_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """When writing fails nothing stays that looks like a network."""
-    from cli import localnet_life
+    from cli.localnet import life as localnet_life
 
     monkeypatch.setenv("TKMS_COMETBFT", str(tmp_path / "missing"))
     with pytest.raises(ConfigError) as caught:

@@ -10,12 +10,19 @@ from pathlib import Path
 
 import pytest
 
-from cli import localnet_life as life
-from cli import localnet_plan
-from cli.localnet_plan import OperatorPlan, Plan, ProcessPlan
+from cli.localnet import life
+from cli.localnet import plan as localnet_plan
+from cli.localnet.plan import OperatorPlan, Plan
+from cli.supervision.plan import ProcessPlan
 
 _SERVE = "import signal, sys; print('event=ready name=toy', flush=True); signal.pause()"
 _CRASH = "import sys; print('boom', flush=True); sys.exit(9)"
+# The words of an engine that lost its node; it means to end and does not.
+_ORPHAN = (
+    "import signal; print('event=ready', flush=True); "
+    "print('consensus connection terminated. Did the application crash?', flush=True); "
+    "signal.pause()"
+)
 _PARENT = (
     "import subprocess, sys, signal; "
     "subprocess.Popen([sys.executable, '-c', 'import signal; signal.pause()', sys.argv[-1]]); "
@@ -126,6 +133,18 @@ def test_bound_processes_go_along(home: Path) -> None:
     life.wait_ready(plan, 15)
 
 
+def test_an_engine_that_hangs_without_its_node_is_killed(home: Path) -> None:
+    """What says that it ends and does not is ended, and started again."""
+    plan = _plan(home, _toy("engine1", _ORPHAN, home))
+    life.start(plan)
+    life.wait_ready(plan, 15)
+    first = _state(home, "engine1")["pid"]
+    _until(lambda: int(str(_state(home, "engine1")["restarts"])) > 0)
+    assert _state(home, "engine1")["pid"] != first
+    log = (home / "logs" / "engine1.log").read_text()
+    assert "did not end after its node did: killed" in log
+
+
 def test_children_of_a_killed_process_end_with_it(home: Path) -> None:
     """Helpers that a process started do not outlive it."""
     plan = _plan(home, _toy("parent", _PARENT, home))
@@ -170,7 +189,7 @@ def test_a_second_supervisor_is_refused(home: Path) -> None:
     plan = _plan(home, _toy("one", _SERVE, home))
     life.start(plan)
     life.wait_ready(plan, 15)
-    from cli import localnet_supervisor
+    from cli.localnet import supervisor as localnet_supervisor
 
     with pytest.raises(life.CliError) as caught:
         localnet_supervisor.run(home)

@@ -16,6 +16,7 @@ from client.errors import (
     VerificationFailed,
 )
 from client.rpc import ChainRpc
+from light import PinnedValidators
 from tests.support.chain import ALICE, BOB, STRANGER, Chain, message
 from tests.support.rpc_node import RpcNode
 from wire.pb.tkms.bank.v1 import bank_pb2
@@ -101,10 +102,10 @@ async def test_first_use_pins_and_later_uses_obey(tmp_path: Path) -> None:
     async with network(tmp_path / "chain") as (node, rpc):
         pin = tmp_path / "pins" / "trusted.json"
         chain = await ClientChain.connect(rpc, pin=pin)
-        assert chain.headers.validators_hash == node.validators_hash
+        assert chain.headers.root == PinnedValidators(node.validators_hash)
         written = pin.read_text()
         again = await ClientChain.connect(rpc, pin=pin)
-        assert again.headers.validators_hash == node.validators_hash
+        assert again.headers.root == PinnedValidators(node.validators_hash)
         assert pin.read_text() == written
         pin.write_text(written.replace(node.chain.chain_id, "another"))
         with pytest.raises(VerificationFailed):

@@ -314,3 +314,17 @@ def test_secret_key_is_not_shown() -> None:
     """The representation of a key pair does not hold its secret half."""
     assert user_key().decapsulation_key.hex()[:16] not in repr(user_key())
     assert "decapsulation_key" not in repr(user_key())
+
+
+def test_the_parties_of_the_next_epoch_answer_a_change_of_epochs() -> None:
+    """And nobody else's record is taken for theirs."""
+    found = evidence()
+    entry = asc_pb2.LogEntry()
+    entry.CopyFrom(found.entry)
+    entry.next_epoch_id = 8
+    epoch = config_pb2.Epoch()
+    epoch.CopyFrom(found.epoch)
+    with pytest.raises(VerificationFailed, match="whose parties answer"):
+        dataclasses.replace(found, entry=entry)
+    epoch.id = 8
+    assert dataclasses.replace(found, entry=entry, epoch=epoch).epoch.id == 8

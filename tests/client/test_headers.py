@@ -9,6 +9,7 @@ import pytest
 from client.errors import HeightUnavailable, VerificationFailed
 from client.headers import HeaderChain, default_policy
 from client.rpc import ChainRpc
+from light import PinnedValidators
 from tests.support.light_twin import SECOND, Maker, validators_hash
 
 CHAIN = "headers-1"
@@ -45,7 +46,11 @@ class MadeRpc(ChainRpc):
 
 def chain(rpc: MadeRpc, pinned: bytes | None = None) -> HeaderChain:
     """A light client that pins the first set."""
-    return HeaderChain(rpc, default_policy(CHAIN), pinned or validators_hash(rpc.set_at(1)))
+    return HeaderChain(
+        rpc,
+        default_policy(CHAIN),
+        PinnedValidators(pinned or validators_hash(rpc.set_at(1))),
+    )
 
 
 async def test_unchanged_set_needs_one_header() -> None:

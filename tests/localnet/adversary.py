@@ -28,9 +28,9 @@ from typing import Any, Final
 
 import tkms_kernel as kernel
 
-from cli import localnet_plan
-from cli.localnet_plan import APPLICATION, Plan
-from cli.values import registered
+from cli.localnet import plan as localnet_plan
+from cli.localnet.plan import APPLICATION, Plan
+from cli.values.handles import registered
 from client.chain import Chain
 from client.rpc import ChainRpc
 from core import dealer, settings, vault
@@ -165,8 +165,8 @@ def stolen_shares(plan: Plan, operators: Iterable[int], key_id: bytes) -> dict[i
     for operator in operators:
         loaded = settings.load(plan.home / f"node{operator}" / "core")
         opened = vault.from_settings(loaded)
-        if opened.has(f"keys/{key_id.hex()}"):
-            _, _, sealed = opened.get(f"keys/{key_id.hex()}").partition(b"\n")
+        for name in opened.names(f"keys/{key_id.hex()}"):
+            _, _, sealed = opened.get(name).partition(b"\n")
             found[operator] = _share(operator, peer_pb2.Deal.FromString(sealed))
         if opened.has(f"deals/{key_id.hex()}"):
             kept = dealer._decode(opened.get(f"deals/{key_id.hex()}"))

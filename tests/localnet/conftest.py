@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from cli import localnet_life as life
-from cli.localnet_topology import Topology
+from cli.localnet import life
+from cli.localnet.topology import Topology
 from tests.localnet.harness import READY_S, Network, processes_of
 
 
@@ -19,11 +20,17 @@ def start_network(
     """Start networks; at the end of a module none of their processes, sockets or folders stays."""
     homes: list[Path] = []
 
-    def start(**settings: Any) -> Network:
+    def start(*, chain_only: bool = False, **settings: Any) -> Network:
         home = tmp_path_factory.mktemp("net") / "home"
         homes.append(home)
-        plan, made = life.create_or_load(home, Topology(parameters="test", **settings))
+        # The two doors only where a test goes through them.
+        settings = {"relay": False, "explorer": False, "parameters": "test", **settings}
+        plan, made = life.create_or_load(home, Topology(**settings))
         assert made
+        if chain_only:
+            kept = [entry for entry in plan.processes if entry.name.startswith(("node", "engine"))]
+            plan = replace(plan, processes=tuple(kept))
+            plan.save()
         # Ends with this process even if that is killed.
         life.start(plan, os.getpid())
         life.wait_ready(plan, READY_S)
@@ -41,14 +48,18 @@ def start_network(
 
 
 @pytest.fixture(scope="module")
-def prepared(network: Network) -> list[tuple[str, int]]:
-    """A key, and ten prepared public values that alice may see: (handle, value)."""
-    network.tkms("keygen", "--crs-bits", "256")
+def prepared(network: Network, request: pytest.FixtureRequest) -> list[tuple[str, int]]:
+    """A key, and ten prepared public values that alice may see: (handle, value).
+
+    A module that needs them in another form than the default names it in `FORM`.
+    """
+    form = getattr(request.module, "FORM", "default")
+    network.tkms("keygen", "--crs-bits", "256", "--dealer")
     expected = [3, 1, 4, 15, 92, 65, 35, 89, 79, 200]
     arguments = [part for value in expected for part in ("--type", "euint8", "--value", str(value))]
     encrypted = network.tkms("encrypt", *arguments)
     handles = [str(entry["handle"]) for entry in encrypted["handles"]]
-    network.tkms("prepare", *handles)
+    network.tkms("prepare", "--form", form, *handles)
     network.tkms("public", *handles)
     network.tkms("grant", "alice", *handles)
     return list(zip(handles, expected, strict=True))

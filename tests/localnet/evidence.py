@@ -32,6 +32,7 @@ async def gathered(world: World, chain: Chain, request: bytes) -> Submission:
         height=submission.entry.height + 1,
         signed_header=block.signed_header,
         validators=block.validators,
+        next_validators=block.next_validators,
     )
     for ciphertext in entry.ciphertexts:
         data = world.blob_path(ciphertext.digest).read_bytes()

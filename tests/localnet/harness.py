@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cli import localnet_life as life
-from cli.localnet_plan import Plan
+from cli.localnet import life
+from cli.localnet.plan import Plan
 
 ROOT = Path(__file__).resolve().parents[2]
 READY_S = 180.0

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from cli.localnet_plan import APPLICATION
+from cli.localnet.plan import APPLICATION
 from client.chain import Chain
 from client.decrypt import Application, new_user_key, user_request
 from tests.localnet.world import ENOUGH, World, message, public_request
@@ -163,16 +163,20 @@ def _poor(t: Truth) -> bytes:
     return replace(t, sender=stranger, other=t.sender).signed(t.transfer())
 
 
-def _schedule(t: Truth) -> tx_pb2.Message:
+def _propose(t: Truth) -> tx_pb2.Message:
     role = config_pb2.RoleChange(
         role=config_pb2.ROLE_ADMIN, account=bytes(t.sender.address), granted=True
     )
-    change = config_pb2.ScheduleChange(activation_height=t.height + 50, role=role)
-    return message(schedule_change=change)
+    change = config_pb2.ProposeChange(
+        change=config_pb2.Change(role=role), activation_height=t.height + 50
+    )
+    return message(propose_change=change)
 
 
 def _key_generation() -> tx_pb2.Message:
-    return message(request_key_generation=asc_pb2.RequestKeyGeneration(parameters="test"))
+    return message(
+        request_key_generation=asc_pb2.RequestKeyGeneration(parameters="test", dealer=True)
+    )
 
 
 def _registration(ciphertexts: Sequence[isc_pb2.Ciphertext]) -> tx_pb2.Message:
@@ -234,7 +238,7 @@ REFUSALS: Final[dict[str, tuple[Reason, Callable[[Truth], bytes]]]] = {
     ),
     # --- not allowed
     "key generation": (Reason.MISSING_ROLE, lambda t: t.signed(_key_generation())),
-    "own promotion": (Reason.MISSING_ROLE, lambda t: t.signed(_schedule(t))),
+    "own promotion": (Reason.MISSING_ROLE, lambda t: t.signed(_propose(t))),
     "registration": (Reason.NOT_OWNER, lambda t: t.signed(_registration([t.ciphertext]))),
     "grant to oneself": (
         Reason.NOT_OWNER,

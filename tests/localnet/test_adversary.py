@@ -8,11 +8,14 @@ from typing import Any
 
 import pytest
 
-from cli import localnet_life as life
+from cli.localnet import life
 from tests.localnet.adversary import RECOVERED
 from tests.localnet.harness import ROOT, Network, until
 
 pytestmark = pytest.mark.localnet
+
+# What the script and the nonsense are made of.
+FORM = "expanded"
 
 # Words of the `test` key that opens squashed ciphertexts.
 KEY_BITS = 256

@@ -14,11 +14,12 @@ import grpc
 import pytest
 from coincurve._libsecp256k1 import ffi
 
-from cli import localnet_life as life
-from cli.localnet_plan import APPLICATION
+from cli.localnet import life
+from cli.localnet.plan import APPLICATION
 from client import decrypt
 from client.chain import Chain, Submitted
 from client.errors import NodeError, VerificationFailed
+from client.requests import watch
 from client.storage import StorageClient
 from tests.localnet.evidence import HEADER_LIES, OTHER_LIES, gathered
 from tests.localnet.harness import Network, until
@@ -48,6 +49,9 @@ from wire.reasons import Reason
 from wire.tx import sign_bytes
 
 pytestmark = pytest.mark.localnet
+
+# What the script and the nonsense are made of.
+FORM = "compressed"
 
 # Heights. A lost ciphertext is waited for until then; a block takes about a third of a second.
 DEADLINE_BLOCKS = 90
@@ -90,7 +94,7 @@ async def require_value(world: World, chain: Chain, index: int) -> None:
     """A good request gives its value, signed by enough parties."""
     ciphertext = await world.good(chain, index)
     outcome = await send(chain, [public_request(ciphertext)], world.signer("alice"))
-    async for _ in chain.wait_request(outcome.request_ids[0]):
+    async for _ in watch(chain, outcome.request_ids[0]):
         pass
     result = await decrypt.public_decryption(chain, outcome.request_ids[0])
     assert result.values == (world.prepared[index][1],)
@@ -181,7 +185,7 @@ async def test_unpriced(world: World, private: isc_pb2.Ciphertext) -> None:
             ),
             message(
                 request_crs_generation=asc_pb2.RequestCrsGeneration(
-                    key_id=private.key_id, max_bits=64
+                    key_id=private.key_id, max_bits=64, dealer=True
                 )
             ),
         ]
@@ -194,10 +198,12 @@ async def test_unpriced(world: World, private: isc_pb2.Ciphertext) -> None:
 
 
 async def set_prices(world: World, chain: Chain, table: config_pb2.Prices) -> None:
-    """Schedule a price table as the administrator and wait until it is in force."""
+    """Propose a price table as the only administrator and wait until it is in force."""
     height = await chain.height() + 8
-    change = config_pb2.ScheduleChange(activation_height=height, prices=table)
-    await send(chain, [message(schedule_change=change)], world.signer("admin"))
+    change = config_pb2.ProposeChange(
+        change=config_pb2.Change(prices=table), activation_height=height
+    )
+    await send(chain, [message(propose_change=change)], world.signer("admin"))
 
     async def in_force() -> bool:
         return await chain.height() >= height and (await chain.config()).prices == table

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli import localnet_life as life
+from cli.localnet import life
 from tests.localnet.harness import Network, processes_of, until
 
 pytestmark = pytest.mark.localnet
@@ -67,7 +67,7 @@ def test_refusals_carry_the_chains_reason(network: Network) -> None:
     error = network.tkms("tx", "send", "bob", amount, "--from", "alice", code=5)["error"]
     assert (error["reason"], error["code"]) == ("INSUFFICIENT_FUNDS", 1015)
     assert error["hint"]
-    error = network.tkms("keygen", "--from", "bob", code=5)["error"]
+    error = network.tkms("keygen", "--dealer", "--from", "bob", code=5)["error"]
     assert error["reason"] == "MISSING_ROLE"
 
 

@@ -10,13 +10,15 @@ from typing import TypeVar
 
 import grpc
 
-from cli import localnet_life as life
 from cli.keystore import LOCALNET_PASSPHRASE, Keystore, read_passphrase
-from cli.localnet_plan import APPLICATION
-from cli.values import registered
+from cli.localnet import life
+from cli.localnet.plan import APPLICATION
 from client.chain import Chain, Outcome
+from client.requests import registered
 from client.rpc import ChainRpc
 from client.storage import StorageClient
+from connector.core import open_channel
+from connector.settings import core_endpoint, load
 from tests.localnet.harness import Network
 from wire.digests import sha3_256
 from wire.fhe import FheType, Format
@@ -90,7 +92,7 @@ class World:
         states = life.ask(self.home, "status")
         bad = [s for s in states if s["state"] != "ready" or s["restarts"] != 0]
         assert len(states) == 18
-        assert bad == []
+        assert bad == [], bad
 
     async def good(self, chain: Chain, index: int = 0) -> isc_pb2.Ciphertext:
         """Registration of a prepared value."""
@@ -126,8 +128,8 @@ class World:
     @asynccontextmanager
     async def core(self, operator: int) -> AsyncIterator[core_pb2_grpc.CoreServiceStub]:
         """An operator's core, as its connector reaches it."""
-        socket = self.home / f"node{operator}" / "core" / "core.sock"
-        async with grpc.aio.insecure_channel(f"unix:{socket}") as channel:
+        folder = self.home / f"node{operator}" / "connector"
+        async with open_channel(*core_endpoint(load(folder), folder)) as channel:
             yield core_pb2_grpc.CoreServiceStub(channel)
 
 

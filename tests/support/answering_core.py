@@ -15,6 +15,7 @@ from core.errors import Refused
 from core.journal import Journal
 from core.trust import Trust
 from light import Policy
+from tests.support.certificates import certificate
 from tests.support.chain import CHAIN_ID, party_key
 from wire.eip712 import encode_plaintexts, public_decryption_digest
 from wire.ids import PartyId, RequestId
@@ -40,7 +41,7 @@ class AnsweringCore(core_pb2_grpc.CoreServiceServicer):
         policy = Policy(CHAIN_ID, 14 * 24 * 3600, 30)
         self._trust = Trust(policy, validators_hash, self._journal, time.time_ns)
         identity = OwnIdentity(
-            PartyId(party), party_key(party).verification_key, b"certificate %d" % party
+            PartyId(party), party_key(party).verification_key, certificate(f"party-{party}")
         )
         self._authorizer = Authorizer(CHAIN_ID, identity, self._trust, self._journal)
         self._changed = asyncio.Event()

@@ -16,14 +16,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from google.protobuf import json_format
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.message import Message as ProtobufMessage
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from abci_app.app import Application
+from abci_app.history.retention import KEEP_ALL, Keeping
 from abci_app.modules import MODULES
+from ledger.clock.state import CLOCK_KEY
+from ledger.migrations import MIGRATIONS, Migrations
 from ledger.module import Module
 from ledger.state import State
-from ledger.store import Store
+from ledger.store import DEFAULT_KEEP_VERSIONS, Store
+from tests.support.certificates import certificate
 from wire.digests import sha256
 from wire.pb.tkms.comet.v1 import abci_pb2
 from wire.pb.tkms.config.v1 import config_pb2
@@ -40,6 +45,7 @@ TRANSACTION_BASE = 5
 MESSAGE_PRICE = 10
 REQUEST_PRICE = 1_000
 BLOCK_SECONDS = 1
+VALIDATOR_POWER = 10
 GENESIS_SECONDS = 1_700_000_000
 
 
@@ -88,7 +94,7 @@ def epoch(parties: int = 4, epoch_id: int = 1) -> config_pb2.Epoch:
                 name=f"operator-{index}",
                 account=bytes(party_account(index).address),
                 verification_key=party_key(index).verification_key,
-                tls_certificate=b"certificate %d" % index,
+                tls_certificate=certificate(f"party-{index}"),
                 peer_address=f"127.0.0.1:{7000 + index}",
                 storage_label=f"PUB-p{index}",
             )
@@ -131,6 +137,14 @@ def parameters() -> config_pb2.Parameters:
         insecure_dealing=True,
         storage_base_url="http://127.0.0.1:9000",
         parameter_sets=["production", "test"],
+        max_block_gas=1_000_000,
+        max_block_bytes=1024 * 1024,
+        safety_lane_bytes=256 * 1024,
+        safety_messages_per_block=200,
+        max_block_gap_seconds=60,
+        fee_payout_blocks=0,
+        proposal_ttl_blocks=30,
+        epoch_change_deadline_blocks=20,
     )
 
 
@@ -156,6 +170,32 @@ def genesis(
         ],
         applications=applications,
         delegates=delegates,
+    )
+
+
+def validator_key(index: int) -> bytes:
+    """Key with which a validator would sign votes."""
+    return service_account(f"validator {index}").public_key
+
+
+def validator_update(index: int, power: int = VALIDATOR_POWER) -> abci_pb2.ValidatorUpdate:
+    """A validator in the engine's words."""
+    return abci_pb2.ValidatorUpdate(
+        pub_key=abci_pb2.PublicKey(ed25519=validator_key(index)), power=power
+    )
+
+
+def consensus_params() -> abci_pb2.ConsensusParams:
+    """What the engine's part of the genesis says."""
+    return abci_pb2.ConsensusParams(
+        block=abci_pb2.BlockParams(max_bytes=4 * 1024 * 1024, max_gas=-1),
+        evidence=abci_pb2.EvidenceParams(
+            max_age_num_blocks=100_000,
+            max_age_duration=Duration(seconds=1_209_600),
+            max_bytes=1024 * 1024,
+        ),
+        validator=abci_pb2.ValidatorParams(pub_key_types=["ed25519"]),
+        version=abci_pb2.VersionParams(app=1),
     )
 
 
@@ -195,10 +235,18 @@ class Chain:
     chain_id: str = CHAIN_ID
     modules: tuple[Module, ...] = MODULES
     fault_point: Callable[[str], None] = lambda _point: None
+    # Validators of the genesis.
+    validators: int = 1
+    keep_versions: int = DEFAULT_KEEP_VERSIONS
+    keeping: Keeping = KEEP_ALL
+    migrations: Migrations = field(default_factory=lambda: MIGRATIONS)
     height: int = 0
     app_hash: bytes = b""
     # Events of the last block that belong to no transaction.
     events: tuple[tuple[str, dict[str, str]], ...] = ()
+    # What the last block told the engine.
+    validator_updates: dict[bytes, int] = field(default_factory=dict)
+    consensus_updates: abci_pb2.ConsensusParams | None = None
     # Transactions of each block, for replays.
     blocks: list[list[bytes]] = field(default_factory=list)
     _nonce: int = 0
@@ -215,12 +263,18 @@ class Chain:
 
     def open(self) -> None:
         """Open store and application, as a process does when it starts."""
-        self.store = Store(self.path / "state.db", fault_point=self.fault_point)
+        self.store = Store(self.path / "state.db", self.keep_versions, fault_point=self.fault_point)
         self.open_application()
 
     def open_application(self) -> None:
         """Put a new application on the open store."""
-        self.application = Application(self.store, self.chain_id, self.modules)
+        self.application = Application(
+            self.store,
+            self.chain_id,
+            self.modules,
+            keeping=self.keeping,
+            known_migrations=self.migrations,
+        )
 
     def close(self) -> None:
         """End the process in an orderly way."""
@@ -238,14 +292,23 @@ class Chain:
 
     def init_chain(self) -> bytes:
         """Send InitChain; return the app hash."""
-        app_state = json_format.MessageToJson(self.document).encode()
-        request = abci_pb2.RequestInitChain(
+        self.height = self.document.exported.height
+        return self.call(init_chain=self.genesis_request()).app_hash
+
+    def genesis_request(self) -> abci_pb2.RequestInitChain:
+        """What the engine says at the start."""
+        return abci_pb2.RequestInitChain(
             time=Timestamp(seconds=GENESIS_SECONDS),
             chain_id=self.chain_id,
-            app_state_bytes=app_state,
-            initial_height=1,
+            app_state_bytes=self.app_state(),
+            initial_height=self.document.exported.height + 1,
+            validators=[validator_update(index) for index in range(1, self.validators + 1)],
+            consensus_params=consensus_params(),
         )
-        return self.call(init_chain=request).app_hash
+
+    def app_state(self) -> bytes:
+        """The application's part of genesis.json."""
+        return json_format.MessageToJson(self.document).encode()
 
     def build(
         self,
@@ -296,6 +359,15 @@ class Chain:
         response = self.call(finalize_block=request)
         assert len(response.tx_results) == len(raw)
         self.events = _events(response.events)
+        self.validator_updates = {
+            update.pub_key.ed25519: update.power for update in response.validator_updates
+        }
+        assert len(self.validator_updates) == len(response.validator_updates)
+        self.consensus_updates = (
+            response.consensus_param_updates
+            if response.HasField("consensus_param_updates")
+            else None
+        )
         return response.app_hash, [_result(result) for result in response.tx_results]
 
     def commit(self, app_hash: bytes, raw: Sequence[bytes]) -> None:
@@ -340,15 +412,20 @@ class Chain:
         """Branch over the committed state, for looking; never committed."""
         return State(self.store)
 
+    def content(self) -> dict[bytes, bytes]:
+        """Everything that is stored, derived keys included, except the clock, which every block moves."""
+        return {key: value for key, value in self.store.iterate(b"") if key != CLOCK_KEY}
+
     def query(self, path: str, data: bytes = b"", *, prove: bool = False) -> bytes:
         """Value of a query; Rejection when it is refused."""
         return self.raw_query(path, data, prove=prove).value
 
     def raw_query(
-        self, path: str, data: bytes = b"", *, prove: bool = False
+        self, path: str, data: bytes = b"", *, prove: bool = False, height: int = 0
     ) -> abci_pb2.ResponseQuery:
         """Whole answer of a query; Rejection when it is refused."""
-        response = self.call(query=abci_pb2.RequestQuery(path=path, data=data, prove=prove))
+        request = abci_pb2.RequestQuery(path=path, data=data, prove=prove, height=height)
+        response = self.call(query=request)
         if response.code:
             raise Rejection(Reason(response.code), response.log)
         return response

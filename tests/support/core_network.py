@@ -19,6 +19,7 @@ from core.vault import from_settings, make_private_folder, write_private
 from mpc.dealing import Deal, Material
 from tests.support.made_chain import MadeChain
 from wire.digests import sha3_256, sha256
+from wire.fhe import pool_blocks
 from wire.ids import KeyId, PartyId
 from wire.pb.tkms.asc.v1 import asc_pb2
 from wire.pb.tkms.config.v1 import config_pb2
@@ -94,6 +95,11 @@ class TestKey:
         data = self.server.squash(self.client.encrypt(fhe_type, value), fhe_type, FORMAT == 2)
         return describe(self.key_id, data, fhe_type, FORMAT), data
 
+    def ordinary(self, fhe_type: int, value: int) -> tuple[isc_pb2.Ciphertext, bytes]:
+        """An ordinary ciphertext: what the application registers, and its bytes."""
+        data = self.client.encrypt(fhe_type, value)
+        return describe(self.key_id, data, fhe_type, 1), data
+
 
 def describe(key_id: KeyId, data: bytes, fhe_type: int, number: int) -> isc_pb2.Ciphertext:
     """Registration of bytes of a type and format."""
@@ -115,6 +121,7 @@ class Network:
         self.chain = chain or MadeChain()
         self.root = root
         self.threshold = (parties - 1) // 3
+        self.blocks = 0
         self.settings = {number: self._home(number) for number in range(1, parties + 1)}
         self.epoch = config_pb2.Epoch(
             id=1,
@@ -145,6 +152,7 @@ class Network:
             peer_key=home / "peer-key.pem",
             peer_certificate=home / "peer-certificate.pem",
             developer_mode=True,
+            pool_blocks=0,
         )
         write_private(settings.peer_key, key)
         write_private(settings.peer_certificate, certificate)
@@ -179,7 +187,7 @@ class Network:
         for number, settings in self.settings.items():
             share, mask = shares[number - 1], masks[number - 1]
             deal = Deal(share.to_bytes(), mask.to_bytes(), "test", materials)
-            keystore.save(from_settings(settings), key_id, self.epoch.id, deal)
+            keystore.save(from_settings(settings), key_id, self.epoch.id, deal, dealer=True)
         self.activate(key_id)
         server = kernel.ServerKey.load(public["server-key"])
         return TestKey(key_id, client, server, public)
@@ -192,6 +200,36 @@ class Network:
         self.chain.set_key(record)
         self.chain.commit()
 
+    def change_epoch(
+        self, next_epoch: config_pb2.Epoch, *key_ids: KeyId
+    ) -> tuple[asc_pb2.LogEntry, core_pb2.SubmitRequest]:
+        """Ask for a change of epoch; the chain's part of it comes with `make_current`."""
+        self.chain.set_epoch(next_epoch)
+        entry = self.chain.entry(
+            asc_pb2.REQUEST_KIND_EPOCH_CHANGE,
+            next_epoch,
+            key_ids=sorted(key_id.value for key_id in key_ids),
+            next_epoch_id=next_epoch.id,
+        )
+        entry.epoch_id = self.epoch.id
+        self.chain.log(entry)
+        self.chain.commit()
+        return entry, self.chain.submission(entry)
+
+    def make_current(
+        self, next_epoch: config_pb2.Epoch, *key_ids: KeyId, done: bool = False
+    ) -> core_pb2.InformRequest:
+        """What the chain does at n - t equal answers, and what a connector tells of it."""
+        self.epoch = next_epoch
+        values = {b"config/epoch-current": next_epoch.id.to_bytes(8, "big")}
+        for key_id in key_ids:
+            record = asc_pb2.MaterialRecord.FromString(
+                self.chain.values[b"asc/key/" + key_id.value]
+            )
+            record.epoch_id = next_epoch.id
+            values[b"asc/key/" + key_id.value] = record.SerializeToString()
+        return self.chain.inform(values, done=done)
+
     def request(
         self,
         kind: asc_pb2.RequestKind,
@@ -202,6 +240,8 @@ class Network:
         ciphertexts = [ciphertext for ciphertext, _ in pairs]
         if ciphertexts:
             fields = {"key_id": ciphertexts[0].key_id, **fields}
+        fields = {"first_block": self.blocks, **fields}
+        self.blocks += sum(pool_blocks(each.fhe_type, each.format) for each in ciphertexts)
         entry = self.chain.entry(kind, self.epoch, ciphertexts=ciphertexts, **fields)
         self.chain.log(entry)
         self.chain.commit()
@@ -237,20 +277,28 @@ class Client:
             f"unix:{path}", options=(("grpc.use_local_subchannel_pool", 1),)
         )
         self._stub = core_pb2_grpc.CoreServiceStub(self._channel)
+        self.progress: list[asc_pb2.ReportProgress] = []
 
     async def submit(self, request: core_pb2.SubmitRequest) -> core_pb2.WorkState:
         """Hand in a request."""
         reply = await self._stub.Submit(request, timeout=WAIT_S, wait_for_ready=True)
         return reply.state
 
+    async def inform(self, request: core_pb2.InformRequest) -> None:
+        """Tell what became of epochs, keys and requests."""
+        await self._stub.Inform(request, timeout=WAIT_S, wait_for_ready=True)
+
     async def results(self, count: int, after: int = 0) -> list[core_pb2.Result]:
-        """The next `count` results behind a cursor."""
+        """The next `count` results behind a cursor; progress on the way is kept apart."""
         stream = self._stub.Results(
             core_pb2.ResultsRequest(after_cursor=after), wait_for_ready=True
         )
         found = []
         async with asyncio.timeout(WAIT_S):
             async for result in stream:
+                if result.HasField("progress"):
+                    self.progress.append(result.progress)
+                    continue
                 found.append(result)
                 if len(found) == count:
                     break

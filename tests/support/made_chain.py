@@ -27,6 +27,8 @@ class MadeChain:
         self.chain_id = chain_id
         self.maker = Maker(chain_id, start_ns=time.time_ns() - age_s * SECOND)
         self.validators = self.maker.validators(a=10, b=10, c=10, d=10)
+        # Height from which a set signs, ascending; see `change_validators`.
+        self._changes: list[tuple[int, list[dict[str, Any]]]] = []
         self.pinned = validators_hash(self.validators)
         self.height = 0
         self.sequence = 0
@@ -51,15 +53,26 @@ class MadeChain:
         while self.height < height:
             self.commit()
 
+    def change_validators(self, height: int, **powers: int) -> None:
+        """Let another set sign from `height` on; the header before announces it."""
+        self._changes.append((height, self.maker.validators(**powers)))
+
+    def validators_at(self, height: int) -> list[dict[str, Any]]:
+        """Set that signs a height."""
+        sets = [validators for start, validators in self._changes if start <= height]
+        return sets[-1] if sets else self.validators
+
     def light_block(self, height: int, **changes: str) -> core_pb2.LightBlock:
         """Signed header of a height up to the newest + 1; `changes` replace header fields."""
-        signed: dict[str, Any] = self.maker.block(height, self.validators)
+        own, following = self.validators_at(height), self.validators_at(height + 1)
+        signed: dict[str, Any] = self.maker.block(height, own, following)
         header = {**signed["header"], "app_hash": self._roots[height - 1].hex().upper(), **changes}
-        signed = self.maker.sign(header, self.validators)
+        signed = self.maker.sign(header, own)
         return core_pb2.LightBlock(
             height=height,
             signed_header=json.dumps(signed).encode(),
-            validators=json.dumps(self.validators).encode(),
+            validators=json.dumps(own).encode(),
+            next_validators=b"" if own == following else json.dumps(following).encode(),
         )
 
     def proven(self, key: bytes) -> state_pb2.ProvenValue:
@@ -103,6 +116,17 @@ class MadeChain:
         key = b"asc/log/" + entry.sequence.to_bytes(8, "big")
         self.put(key, entry.SerializeToString())
 
+    def inform(self, values: dict[bytes, bytes], *, done: bool = False) -> core_pb2.InformRequest:
+        """Put values into the state; what a connector tells of them."""
+        for key, value in values.items():
+            self.put(key, value)
+        self.commit()
+        return core_pb2.InformRequest(
+            headers=[self.light_block(self.height + 1)],
+            facts=[self.proven(key) for key in values],
+            old_epochs_done=done,
+        )
+
     def submission(
         self, entry: asc_pb2.LogEntry, blobs: list[bytes] | None = None
     ) -> core_pb2.SubmitRequest:
@@ -115,8 +139,14 @@ class MadeChain:
                 core_pb2.Blob(digest=kernel.sha3_256(blob), data=blob) for blob in blobs or []
             ],
         )
-        if entry.kind != asc_pb2.REQUEST_KIND_KEY_GENERATION:
+        if entry.key_id:
             request.key.CopyFrom(self.proven(b"asc/key/" + entry.key_id))
+        more = [b"asc/key/" + key_id for key_id in entry.key_ids]
+        if entry.next_epoch_id:
+            more.append(b"config/epoch/" + entry.next_epoch_id.to_bytes(8, "big"))
+        if entry.preprocessing_id:
+            more.append(b"asc/preprocessing/" + entry.preprocessing_id)
+        request.more.extend(map(self.proven, more))
         return request
 
     def _version(self) -> None:

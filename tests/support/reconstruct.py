@@ -64,3 +64,15 @@ def combine(
     )
     blocks = kernel.round_squashed(opened, blocks_of(fhe_type), parties, threshold)
     return kernel.plaintext_from_blocks(blocks, fhe_type), liars
+
+
+def combine_ordinary(
+    parties: int, threshold: int, fhe_type: int, shares: Mapping[int, bytes], max_errors: int
+) -> tuple[int, list[int]]:
+    """As `combine`, for shares of an ordinary ciphertext: two message bits a block, no noise."""
+    opened, liars = kernel.decode_shares(
+        RING_BITS, parties, threshold, sorted(shares.items()), max_errors
+    )
+    count = kernel.ordinary_blocks(fhe_type)
+    blocks = kernel.round_squashed(opened, count, parties, threshold)
+    return kernel.plaintext_from_ordinary_blocks(blocks, fhe_type), liars

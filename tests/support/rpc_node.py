@@ -17,6 +17,10 @@ from wire.digests import sha256
 from wire.pb.tkms.comet.v1 import abci_pb2
 from wire.pb.tkms.tx.v1 import tx_pb2
 
+Events = tuple[tuple[str, dict[str, str]], ...]
+# The engine's default bound of an array.
+MOST_IN_BATCH = 10
+
 
 class RpcError(Exception):
     """Answered as a JSON-RPC error with CometBFT's words."""
@@ -31,6 +35,8 @@ class RpcNode:
         self.url = ""
         self.results: list[tuple[bytes, Result]] = []
         self.lost = 0
+        # Answers nobody while it is set.
+        self.silent = False
         # Height at which somebody last asked for a transaction.
         self.last_lookup = 0
         self._maker = Maker(chain.chain_id, start_ns=time.time_ns() - 100_000 * SECOND)
@@ -42,6 +48,7 @@ class RpcNode:
         self._pool: dict[bytes, bytes] = {}
         self._seen: set[bytes] = set()
         self._found: dict[bytes, dict[str, Any]] = {}
+        self._blocks_made: dict[int, tuple[list[bytes], list[Result], Events]] = {}
         self._block = asyncio.Event()
 
     @property
@@ -75,6 +82,7 @@ class RpcNode:
         self._pool.clear()
         self._block.set()
         self._block = asyncio.Event()
+        self._blocks_made[self.chain.height] = (chosen, results, self.chain.events)
         for index, (raw, result) in enumerate(zip(chosen, results, strict=True)):
             self.results.append((raw, result))
             data = tx_pb2.TxData(request_ids=result.request_ids).SerializeToString()
@@ -86,9 +94,14 @@ class RpcNode:
                     "code": int(result.reason or 0),
                     "data": base64.b64encode(data).decode(),
                     "log": result.log,
+                    "events": _events(result.events),
                 },
                 "tx": base64.b64encode(raw).decode(),
             }
+
+    def put(self, raw: bytes) -> None:
+        """Put a transaction into the mempool without a check."""
+        self._pool[sha256(raw)] = raw
 
     async def next_block(self) -> None:
         """Wait for a block."""
@@ -108,14 +121,23 @@ class RpcNode:
             self.make_block()
 
     async def _answer(self, request: web.Request) -> web.Response:
+        if self.silent:
+            raise web.HTTPServiceUnavailable
         question = await request.json()
+        if isinstance(question, list):
+            assert len(question) <= MOST_IN_BATCH
+            answers = [self._answer_one(item) for item in question]
+            return web.json_response(answers if len(answers) > 1 else answers[0])
+        return web.json_response(self._answer_one(question))
+
+    def _answer_one(self, question: dict[str, Any]) -> dict[str, Any]:
         answer: dict[str, Any] = {"jsonrpc": "2.0", "id": question["id"]}
         try:
             handler = getattr(self, f"_on_{question['method']}")
             answer["result"] = handler(**question["params"])
         except RpcError as error:
             answer["error"] = {"code": -32603, "message": "Internal error", "data": str(error)}
-        return web.json_response(answer)
+        return answer
 
     def _on_status(self) -> dict[str, Any]:
         return {
@@ -134,6 +156,26 @@ class RpcNode:
         root = self._app_hashes.get(number - 1, bytes(32))
         header = {**signed["header"], "app_hash": root.hex().upper()}
         return {"signed_header": self._maker.sign(header, self._validators), "canonical": True}
+
+    def _on_block(self, height: str) -> dict[str, Any]:
+        chosen, _, _ = self._blocks_made.get(self._height(height), ([], [], ()))
+        return {"block": {"data": {"txs": [base64.b64encode(raw).decode() for raw in chosen]}}}
+
+    def _on_block_results(self, height: str) -> dict[str, Any]:
+        _, results, events = self._blocks_made.get(self._height(height), ([], [], ()))
+        return {
+            "height": height,
+            "txs_results": [
+                {
+                    "code": int(result.reason or 0),
+                    "log": result.log,
+                    "events": _events(result.events),
+                }
+                for result in results
+            ]
+            or None,
+            "finalize_block_events": _events(events) or None,
+        }
 
     def _on_validators(self, height: str, page: str, per_page: str) -> dict[str, Any]:
         self._height(height)
@@ -205,3 +247,13 @@ class RpcNode:
                 f" {self.chain.height}"
             )
         return number
+
+
+def _events(events: Events) -> list[dict[str, Any]]:
+    return [
+        {
+            "type": name,
+            "attributes": [{"key": key, "value": value} for key, value in attributes.items()],
+        }
+        for name, attributes in events
+    ]

@@ -19,11 +19,16 @@ DOMAIN = isc_pb2.Domain(
 
 
 def start_shop(
-    folder: Path, materials: Mapping[str, bytes] | None = None, delegate: bytes = b""
+    folder: Path,
+    materials: Mapping[str, bytes] | None = None,
+    delegate: bytes = b"",
+    *,
+    rich: bool = False,
 ) -> tuple[Chain, bytes]:
     """Chain with the application and a key that all parties agreed on; returns the key's id.
 
-    `materials` are the bytes of public-key and server-key; without them toy bytes are agreed on.
+    `materials` are the bytes of public-key and server-key; without them toy bytes are agreed on. A `rich` chain
+    has limits and balances that no benchmark reaches.
     """
     materials = materials or {kind: kind.encode() for kind in ("public-key", "server-key")}
     document = genesis(
@@ -37,18 +42,38 @@ def start_shop(
         else [],
     )
     document.parameters.decryption_deadline_blocks = 5_000
+    if rich:
+        _lift_limits(document)
     chain = Chain.start(folder, document)
     opened = chain.send(
-        ADMIN, message(request_key_generation=asc_pb2.RequestKeyGeneration(parameters="test"))
+        ADMIN,
+        message(
+            request_key_generation=asc_pb2.RequestKeyGeneration(parameters="test", dealer=True)
+        ),
     )
     key_id = opened.request_id
     agree(chain, key_id, materials)
     return chain, key_id
 
 
+def _lift_limits(document: state_pb2.Genesis) -> None:
+    parameters = document.parameters
+    parameters.max_transaction_bytes = 256 * 1024
+    # Less than the engine of the test chain allows.
+    parameters.max_block_bytes = 3 * 1024 * 1024
+    parameters.safety_lane_bytes = 2 * 1024 * 1024
+    parameters.max_block_gas = 60_000_000
+    parameters.safety_messages_per_block = 10_000
+    parameters.faucet_per_window = 10**9
+    parameters.proposal_ttl_blocks = 5_000
+    parameters.generation_deadline_blocks = 5_000
+    for entry in document.accounts:
+        entry.balance = 10**12
+
+
 def generate_crs(chain: Chain, key_id: bytes, max_bits: int, crs: bytes) -> bytes:
     """Reference string that all parties agreed on; returns its id."""
-    request = asc_pb2.RequestCrsGeneration(key_id=key_id, max_bits=max_bits)
+    request = asc_pb2.RequestCrsGeneration(key_id=key_id, max_bits=max_bits, dealer=True)
     crs_id = chain.send(ADMIN, message(request_crs_generation=request)).request_id
     agree(chain, crs_id, {"crs": crs})
     return crs_id

@@ -1,0 +1,1 @@
+"""CometBFT's part of a home: its settings, its binary, its databases."""

@@ -1,0 +1,1 @@
+"""genesis.json: made, changed, checked."""

@@ -1,0 +1,1 @@
+"""Who decides what on the chain: proposals, roles, validators."""

@@ -1,0 +1,1 @@
+"""Work on the databases of a home that does not run."""

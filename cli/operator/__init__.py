@@ -1,0 +1,1 @@
+"""What an operator does with a home: make it, put a genesis into it, set it, run it."""

@@ -1,0 +1,1 @@
+"""Reading the chain, and proofs of what was read."""

@@ -1,0 +1,1 @@
+"""How everything is: processes, nodes, the chain."""

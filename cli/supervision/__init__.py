@@ -1,0 +1,1 @@
+"""Processes that run together: which, in what order, watched, asked, ended."""

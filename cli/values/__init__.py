@@ -1,0 +1,1 @@
+"""Values: encrypted, computed on, permitted, decrypted."""

@@ -1,0 +1,1 @@
+"""What a process says about itself to its operator: numbers, health, and where to read them."""
