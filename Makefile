@@ -6,14 +6,19 @@ BIN := .venv/bin
 export CARGO_TARGET_DIR := $(CACHE)/cargo-target
 export GOTOOLCHAIN := local
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# The engine that runs, and the released one: oracle (`cometbft light`) and fallback.
+ENGINE := $(CACHE)/bin/tkms-engine
 COMETBFT := $(CACHE)/bin/cometbft-v0.40.0
 
-.PHONY: help sync proto fix check test test-slow bench localnet demo clean
+# Seconds that `make fuzz` gives each target.
+FUZZ_SECONDS ?= 600
+
+.PHONY: help sync proto fix check test test-slow fuzz bench localnet demo clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-sync: .venv/.synced $(COMETBFT) ## environment, kernel, engine
+sync: .venv/.synced $(ENGINE) $(COMETBFT) ## environment, kernel, engine
 
 .venv/.python: requirements/dev.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
@@ -28,29 +33,44 @@ $(COMETBFT): tools/go.mod tools/go.sum
 	mkdir -p $(dir $@)
 	cd tools && CGO_ENABLED=0 go build -o $@ github.com/cometbft/cometbft/cmd/cometbft
 
-proto: .venv/.python ## generate wire/pb from proto/
+$(ENGINE): tools/go.mod tools/go.sum $(wildcard tools/engine/*.go tools/abciclient/*.go)
+	mkdir -p $(dir $@)
+	cd tools && CGO_ENABLED=0 go build -trimpath -o $@ ./engine
+
+proto: .venv/.python ## generate wire/pb and docs/reference
 	$(BIN)/python tools/generate_protobuf.py
+	$(BIN)/python tools/generate_reference.py
 
 fix: .venv/.python ## format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 	cd kernel && cargo fmt
 
-check: sync ## lint, types, layers, drift, clippy
+check: sync ## lint, types, layers, drift, clippy, vet
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python tools/generate_protobuf.py --check
+	$(BIN)/python tools/generate_reference.py --check
 	cd kernel && cargo fmt --check
 	cd kernel && cargo clippy --release --locked --all-targets -- -D warnings
+	test -z "$$(gofmt -l tools)"
+	cd tools && go vet ./...
 
 test: check ## everything that CI runs
 	cd kernel && cargo test --release --locked
+	cd tools && CGO_ENABLED=0 go test ./...
 	$(BIN)/python -m pytest -m "not slow"
 
 test-slow: sync ## production parameters, minutes
 	$(BIN)/python -m pytest -m slow
+
+fuzz: sync ## every fuzz target for FUZZ_SECONDS=600, guided by coverage
+	$(BIN)/python -m pip install --quiet --require-hashes --cache-dir $(CACHE)/pip -r requirements/fuzz.txt
+	for target in framing transactions handlers queries kernel peers protocols documents facts; do \
+	  $(BIN)/python -m tests.fuzz.run $$target --seconds $(FUZZ_SECONDS) || exit 1; \
+	done
 
 bench: sync ## print the tables that the README quotes
 	$(BIN)/python -m bench

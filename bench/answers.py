@@ -1,7 +1,8 @@
 """From request sent to answer verified, on a whole local network at production parameters.
 
-Squashed: the ciphertext is prepared already. Unsquashed: preparation (switch to 128 bit by the coprocessor
-stand-in, storing, registering) is inside the time.
+Ordinary: values as applications store them, under a key that the parties made together (`production-64`),
+stored, registered and permitted already. Fresh: all of that is inside the time. Squashed: the same under a
+dealt key of `production`, values switched to 128 bit and prepared already.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from typing import Any
 
 from bench.network import Network, network
 from bench.report import Row, quantile_row, row
-from cli import keygen, prepare, values
+from cli import keygen
 from cli.network import resolve
 from cli.output import Terminal
 from cli.session import Sending, Session
+from cli.values import handles as values
+from cli.values import prepare
 from client.chain import Chain
 from wire.fhe import FheType
 from wire.ids import KeyId, RequestId
@@ -25,19 +28,26 @@ from wire.pb.tkms.tx.v1 import tx_pb2
 
 _APPLICATION = "demo"
 _SINGLE_RUNS = 20
-_UNSQUASHED_RUNS = 3
+_FRESH_RUNS = 5
 _IN_FLIGHT = 32
 _BURSTS = 3
 _CRS_BITS = 2048
 _TIMEOUT_S = 600.0
+_TYPES = {"bool": FheType.EBOOL, "u8": FheType.EUINT8, "u64": FheType.EUINT64}
+# As `prepare` names them.
+_ORDINARY, _SQUASHED = 1, 2
 
 
-def measure(parameters: str = "production") -> list[Row]:
-    """All rows named `answer.*`, `request.*`, `memory.*` and `localnet.ready_s`."""
-    with network(4, parameters) as running:
+def measure(*, toy: bool = False) -> list[Row]:
+    """All rows named `answer.*`, `generate.*`, `request.*`, `memory.*` and `localnet.ready_s`.
+
+    `toy` takes the insecure `test` parameters for everything.
+    """
+    ordinary, squashed = ("test", "test") if toy else ("production-64", "production")
+    with network(4, ordinary) as running:
         rows = [row("localnet.ready_s", "s", [running.ready_s])]
         idle = running.memory_mebibytes()
-        rows += asyncio.run(_answers(running, parameters))
+        rows += asyncio.run(_answers(running, ordinary, squashed))
         rows += _memory(idle, running.memory_mebibytes())
     return rows
 
@@ -52,46 +62,50 @@ def _memory(idle: dict[str, float], loaded: dict[str, float]) -> list[Row]:
     return rows
 
 
-async def _answers(running: Network, parameters: str) -> list[Row]:
+async def _answers(running: Network, ordinary: str, squashed: str) -> list[Row]:
     out = Terminal(as_json=True)
     session = Session(out, resolve(running.plan.home, None, None, None), Sending())
-    rows = []
     async with session.chain() as chain:
         started = time.monotonic()
-        made = await keygen.generate(session, chain, parameters, _CRS_BITS, _TIMEOUT_S)
-        rows.append(row("generate.key_and_crs_s", "s", [time.monotonic() - started]))
-        material = (KeyId.parse(str(made["key_id"])), KeyId.parse(str(made["crs_id"])))
-        bench = _Bench(session, chain, material)
-        for label, fhe_type in (
-            ("bool", FheType.EBOOL),
-            ("u8", FheType.EUINT8),
-            ("u64", FheType.EUINT64),
-        ):
-            samples = await bench.unsquashed(fhe_type)
-            rows.append(
-                quantile_row(f"answer.public_{label}_unsquashed_ms.p50", "ms", samples, 0.5)
-            )
-            handle = await bench.prepared(fhe_type)
-            samples = await bench.public(handle, fhe_type)
-            rows += [
-                quantile_row(f"answer.public_{label}_squashed_ms.p50", "ms", samples, 0.5),
-                quantile_row(f"answer.public_{label}_squashed_ms.p95", "ms", samples, 0.95),
-            ]
-        samples = await bench.user(handle)
-        rows.append(quantile_row("answer.user_u64_squashed_ms.p50", "ms", samples, 0.5))
-        rows.append(quantile_row("answer.user_u64_squashed_ms.p95", "ms", samples, 0.95))
-        rows.append(row(f"answer.per_s.{_IN_FLIGHT}", "1/s", await bench.bursts(handle)))
+        made = await keygen.generate(session, chain, ordinary, _CRS_BITS, _TIMEOUT_S)
+        rows = [row("generate.key_and_crs_s", "s", [time.monotonic() - started])]
+        bench = _Bench(session, chain, made, _ORDINARY)
+        for label, fhe_type in _TYPES.items():
+            samples = await bench.fresh(fhe_type)
+            rows.append(quantile_row(f"answer.public_{label}_fresh_ms.p50", "ms", samples, 0.5))
+        rows += await _values(bench, "ordinary")
         rows.append(row("request.bytes_on_chain", "bytes", [float(await bench.bytes_on_chain())]))
+        made = await keygen.deal(session, chain, squashed, _CRS_BITS, _TIMEOUT_S)
+        rows += await _values(_Bench(session, chain, made, _SQUASHED), "squashed")
+    return rows
+
+
+async def _values(bench: _Bench, form: str) -> list[Row]:
+    """Values of one form: single public decryptions, user decryptions, and many at a time."""
+    rows = []
+    for label, fhe_type in _TYPES.items():
+        handle = await bench.prepared(fhe_type)
+        samples = await bench.public(handle, fhe_type)
+        name = f"answer.public_{label}_{form}_ms"
+        rows += [
+            quantile_row(f"{name}.p50", "ms", samples, 0.5),
+            quantile_row(f"{name}.p95", "ms", samples, 0.95),
+        ]
+    samples = await bench.user(handle)
+    rows.append(quantile_row(f"answer.user_u64_{form}_ms.p50", "ms", samples, 0.5))
+    rows.append(quantile_row(f"answer.user_u64_{form}_ms.p95", "ms", samples, 0.95))
+    rows.append(row(f"answer.{form}_per_s.{_IN_FLIGHT}", "1/s", await bench.bursts(handle)))
     return rows
 
 
 class _Bench:
     """One network, one key, many requests."""
 
-    def __init__(self, session: Session, chain: Chain, material: tuple[KeyId, KeyId]) -> None:
+    def __init__(self, session: Session, chain: Chain, made: dict[str, object], form: int) -> None:
         self._session = session
         self._chain = chain
-        self._material = material
+        self._material = (KeyId.parse(str(made["key_id"])), KeyId.parse(str(made["crs_id"])))
+        self._form = form
         self._owner = session.network.keystore.resolve("demo")
         self._demo = session.signer("demo")
         self._alice = session.signer("alice")
@@ -105,13 +119,13 @@ class _Bench:
         return bytes(found[0].handle)
 
     async def prepared(self, fhe_type: FheType) -> bytes:
-        """Handle that is squashed, registered and permitted."""
+        """Handle that is stored in the form, registered and permitted."""
         handle = await self.encrypted(fhe_type)
         await self._ready(handle)
         return handle
 
     async def _ready(self, handle: bytes) -> None:
-        await prepare.ready(self._session, [handle], 2)
+        await prepare.ready(self._session, [handle], self._form)
         user = bytes(self._alice.address)
         messages = [
             tx_pb2.Message(
@@ -138,10 +152,10 @@ class _Bench:
         """Milliseconds of single public decryptions."""
         return [await _milliseconds(lambda: self._public_once(handle)) for _ in range(_SINGLE_RUNS)]
 
-    async def unsquashed(self, fhe_type: FheType) -> list[float]:
-        """Milliseconds from an ordinary ciphertext to its verified value."""
+    async def fresh(self, fhe_type: FheType) -> list[float]:
+        """Milliseconds from a ciphertext at the coprocessor to its verified value."""
         samples = []
-        for _ in range(_UNSQUASHED_RUNS):
+        for _ in range(_FRESH_RUNS):
             handle = await self.encrypted(fhe_type)
 
             async def whole(handle: bytes = handle) -> None:

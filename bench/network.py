@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cli import localnet_life, localnet_topology
-from cli.localnet_plan import Plan
+from cli.localnet import life as localnet_life
+from cli.localnet import topology as localnet_topology
+from cli.localnet.plan import Plan
 
 _READY_S = 180.0
 
@@ -36,8 +38,17 @@ class Network:
 
 
 @contextmanager
-def network(operators: int, parameters: str, *, chain_only: bool = False) -> Iterator[Network]:
-    """Start a network; `chain_only` leaves out cores, connectors, storage and coprocessor."""
+def network(
+    operators: int,
+    parameters: str,
+    *,
+    chain_only: bool = False,
+    adapt: Callable[[Plan], Plan] = lambda plan: plan,
+) -> Iterator[Network]:
+    """Start a network; `chain_only` leaves out cores, connectors, storage and coprocessor.
+
+    `adapt` may change the homes, and what runs, before anything starts.
+    """
     home = Path(tempfile.mkdtemp(prefix="tkms-bench-"))
     topology = localnet_topology.load(None).with_overrides(
         operators=operators, parameters=parameters
@@ -47,9 +58,11 @@ def network(operators: int, parameters: str, *, chain_only: bool = False) -> Ite
         if chain_only:
             kept = [entry for entry in plan.processes if entry.name.startswith(("node", "engine"))]
             plan = replace(plan, processes=tuple(kept))
-            plan.save()
+        plan = adapt(plan)
+        plan.save()
         started = time.monotonic()
-        localnet_life.start(plan)
+        # Ends with us, even when we are killed.
+        localnet_life.start(plan, owner=os.getpid())
         localnet_life.wait_ready(plan, _READY_S)
         yield Network(plan, time.monotonic() - started)
     finally:

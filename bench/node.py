@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -23,7 +24,7 @@ def measure() -> list[Row]:
             chain.skip(1)
             transfer = bank_pb2.Transfer(recipient=bytes(BOB.address), amount=1)
             raws = [
-                chain.build(ALICE, message(transfer=transfer), max_fee=1000)
+                chain.build(ALICE, message(transfer=transfer), max_fee=1000, nonce=os.urandom(16))
                 for _ in range(_TRANSACTIONS)
             ]
             samples["new"].append(_microseconds(chain, raws, again=False))

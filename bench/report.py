@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import statistics
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 RESULTS = Path(__file__).parent / "results.json"
+_PIPE_COLUMNS = 140
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +69,16 @@ def show(rows: Sequence[Row]) -> None:
     """Print the table."""
     table = Table(title=machine())
     for heading in ("name", "value", "min", "max", "unit", "runs"):
-        table.add_column(heading, justify="left" if heading in {"name", "unit"} else "right")
+        table.add_column(
+            heading,
+            justify="left" if heading in {"name", "unit"} else "right",
+            no_wrap=heading == "name",
+        )
     for entry in rows:
-        numbers = (f"{number:,.1f}" for number in (entry.value, entry.min, entry.max))
+        # Ratios and seconds are small: their second digit counts.
+        digits = 2 if abs(entry.value) < 10 else 1
+        numbers = (f"{number:,.{digits}f}" for number in (entry.value, entry.min, entry.max))
         value, least, most = numbers
         table.add_row(entry.name, value, least, most, entry.unit, str(entry.runs))
-    Console().print(table)
+    # A pipe has no width, and rich would cut the numbers at 80 columns.
+    Console(width=None if sys.stdout.isatty() else _PIPE_COLUMNS).print(table)

