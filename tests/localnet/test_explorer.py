@@ -45,9 +45,18 @@ def decrypted(network: Network, prepared: list[tuple[str, int]]) -> dict[str, An
 
 
 def get(url: str) -> Any:
-    """JSON of an address."""
-    with urllib.request.urlopen(url, timeout=20) as response:  # noqa: S310 - loopback
-        return json.load(response)
+    """JSON of an address; a refusal for haste is waited out, as its Retry-After says.
+
+    All of these tests are one client to the explorer, so its quota may be used up by the test before.
+    """
+    while True:
+        try:
+            with urllib.request.urlopen(url, timeout=20) as response:  # noqa: S310 - loopback
+                return json.load(response)
+        except urllib.error.HTTPError as error:
+            if error.code != 429:
+                raise
+            time.sleep(int(error.headers["Retry-After"]))
 
 
 def api(network: Network, path: str) -> Any:
