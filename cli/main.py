@@ -31,6 +31,7 @@ SECTIONS: dict[str, tuple[tuple[str, str, str], ...]] = {
             "cli.operator.genesis:genesis",
             "Put a genesis together, check it, install it.",
         ),
+        ("add", "cli.operator.add:add", "Add a relay or an explorer to a home."),
         ("start", "cli.operator.start:start", "Run node and engine of a home in the foreground."),
         ("stop", "cli.operator.start:stop", "Stop what `tkms start` runs, in order."),
         (

@@ -32,7 +32,7 @@ def compose(files: OperatorFiles, image: str, name: str) -> str:
 def _service(files: OperatorFiles, entry: Entry, image: str, user: str) -> dict[str, Any]:
     found: dict[str, Any] = {
         "image": image,
-        "command": ["tkms", entry.verb, "--home", str(entry.home)],
+        "command": ["tkms", *entry.arguments],
         "user": user,
         "network_mode": "host",
         "volumes": [f"{files.home}:{files.home}"],

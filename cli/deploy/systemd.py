@@ -96,7 +96,7 @@ def _service(
         # What ended with this process comes back with it.
         unit.append(f"Wants={' '.join(dependants)}")
     unit += ["StartLimitIntervalSec=300", "StartLimitBurst=10"]
-    command = _quoted((*deployment.command, entry.verb, "--home", str(entry.home)))
+    command = _quoted((*deployment.command, *entry.arguments))
     service = [
         "Type=exec",
         f"User={deployment.user}",

@@ -25,8 +25,9 @@ _SECRETS = (
     "core/storage-token",
     "connector/account.key",
     "connector/storage-token",
+    "relay/account.key",
 )
-_PRIVATE_FOLDERS = ("config", "data", "app", "core", "core/vault", "connector")
+_PRIVATE_FOLDERS = ("config", "data", "app", "core", "core/vault", "connector", "relay")
 
 
 def permissions(files: OperatorFiles) -> list[Finding]:
@@ -105,10 +106,8 @@ def genesis(files: OperatorFiles) -> list[Finding]:
     ]
     chain_id = document["chain_id"]
     trusted = genesis_document.validators_hash(document["validators"]).hex()
-    for name, folder in (("node", files.app), ("core", files.core), ("connector", files.connector)):
-        if folder is None:
-            continue
-        table = read_toml(folder / f"{name}.toml")
+    for name, path in files.own_settings().items():
+        table = read_toml(path)
         if table.get("chain_id") != chain_id:
             found.append(
                 error(

@@ -62,11 +62,11 @@ def listeners(files: OperatorFiles) -> list[tuple[str, str, int]]:
     if values.get("instrumentation.prometheus"):
         name = "instrumentation.prometheus_listen_addr"
         wanted.append((f"engine.{name}", values.get(name)))
-    for kind, folder in (("node", files.app), ("core", files.core), ("connector", files.connector)):
-        if folder is None:
-            continue
-        table = read_toml(folder / f"{kind}.toml")
-        wanted += [(f"{kind}.{key}", value) for key, value in table.items() if "listen" in key]
+    for kind, path in files.own_settings().items():
+        for key, value in read_toml(path).items():
+            if "listen" in key:
+                # A relay may have several.
+                wanted += [(f"{kind}.{key}", address) for address in str(value).split()]
     found = []
     for name, address in wanted:
         host, _, port = str(address).removeprefix("tcp://").rpartition(":")

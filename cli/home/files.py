@@ -54,6 +54,29 @@ class OperatorFiles:
         """Home of the connector, if there is one."""
         return self._optional("connector")
 
+    @property
+    def relay(self) -> Path | None:
+        """Folder of the relay, if there is one."""
+        return self._optional("relay")
+
+    @property
+    def explorer(self) -> Path | None:
+        """Folder of the explorer, if there is one."""
+        return self._optional("explorer")
+
+    def own_settings(self) -> dict[str, Path]:
+        """Return the settings file of each process of ours that this home has, by its name."""
+        folders = {
+            "node": self.app,
+            "core": self.core,
+            "connector": self.connector,
+            "relay": self.relay,
+            "explorer": self.explorer,
+        }
+        return {
+            name: folder / f"{name}.toml" for name, folder in folders.items() if folder is not None
+        }
+
     def engine_document(self) -> dict[str, Any]:
         """Return config.toml.
 

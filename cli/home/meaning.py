@@ -10,6 +10,10 @@ HEADS = {
     "relative to this folder. Unknown keys are refused.",
     "connector": "Settings of `tkms connector`, the link between chain and core. It holds no "
     "secret but the account that pays for answers.",
+    "relay": "Settings of `tkms relay`, the gRPC service for gateways. Paths are relative to this folder. "
+    "Unknown keys are refused.",
+    "explorer": "Settings of `tkms explorer run`, the pages for readers. Paths are relative to this "
+    "folder. Unknown keys are refused.",
 }
 
 NODE = {
@@ -92,4 +96,51 @@ CONNECTOR = {
     "commit_age_limit_seconds": "/healthz says no when the chain has not grown for so long.",
 }
 
-MEANINGS = {"node": NODE, "core": CORE, "connector": CONNECTOR}
+RELAY = {
+    "chain_id": "The chain.",
+    "rpc_url": "RPC of the node that is read and given transactions. Answers are handed out with proofs.",
+    "trusted_validators_hash": "Root of trust, as in core.toml.",
+    "payer_keys": "Files of mode 600 with the secrets of the accounts that pay, separated by spaces.",
+    "listen": "host:port of the gRPC service, or unix:PATH; several separated by spaces.",
+    "storage_url": "Where payloads of user decryptions lie; without it they are not put into results.",
+    "database": "SQLite file: every accepted submission. Back it up; never two relays on one file.",
+    "tls_certificate": "Certificate for every network address.",
+    "tls_key": "Its key, mode 600.",
+    "tls_client_authorities": "Authorities of client certificates: mutual TLS.",
+    "token_file": "Bearer tokens and their quotas; without it everybody who reaches us may spend.",
+    "reflection": "true tells callers the schema.",
+    "metrics_listen": "host:port of /metrics, /healthz and /readyz; without a host loopback, empty for "
+    "none. There is no authentication: open it to your own machines only.",
+    "ttl_blocks": "Last height of transactions whose caller leaves it open, ahead of the newest.",
+    "verdict_seconds": "How long Submit waits for the node's word where the caller does not say.",
+    "max_in_flight": "Accepted transactions without a block, above which nothing more is accepted.",
+    "balance_alarm_units": "Unwell when no paying account holds more than this.",
+    "commit_age_limit_seconds": "Unwell when the node's height has not grown for so long.",
+    "keep_blocks": "Heights whose events can be streamed again; 0 keeps all.",
+    "drain_seconds": "How long SIGTERM waits for calls to end.",
+    "poll_seconds": "How often the node is asked for new blocks.",
+}
+
+EXPLORER = {
+    "listen": "host:port of pages and API; put a proxy with TLS in front of it where others reach it.",
+    "node_rpc_url": "The one node that is read; its proofs are checked.",
+    "trusted_validators_hash": "Root of trust, as in core.toml; without it the node's first answer is pinned.",
+    "chain_id": "Refuse any other chain.",
+    "witnesses": "Nodes of other operators that confirm every header, separated by spaces.",
+    "index": "SQLite file; it can be made anew: tkms explorer rebuild.",
+    "keep_blocks": "Blocks and transactions that are kept; 0 keeps all. Requests and keys are always kept.",
+    "first_height": "Where an empty index begins.",
+    "requests_per_second": "What one client may ask on the long run.",
+    "burst": "What one client may ask at once.",
+    "threads": "Threads that read the index.",
+    "metrics_listen": "host:port of /metrics, /healthz and /readyz; without a host loopback, empty for "
+    "none. There is no authentication: open it to your own machines only.",
+}
+
+MEANINGS = {
+    "node": NODE,
+    "core": CORE,
+    "connector": CONNECTOR,
+    "relay": RELAY,
+    "explorer": EXPLORER,
+}

@@ -7,18 +7,21 @@ from cli.errors import ConfigError
 from cli.home.files import OperatorFiles
 from cli.supervision.plan import ProcessPlan, tkms
 
+_REMEDIES = {
+    name: f"tkms add {name} --home DIR --listen HOST:PORT" for name in ("relay", "explorer")
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One process of a home.
 
-    `verb` and `home` make its command line. It starts after `after`; `bound` to a process it also ends
+    `arguments` make its command line. It starts after `after`; `bound` to a process it also ends
     when that one ends. With `may_finish`, exit code 0 means that its work is done.
     """
 
     name: str
-    verb: str
-    home: Path
+    arguments: tuple[str, ...]
     what: str
     after: tuple[str, ...] = ()
     bound: str = ""
@@ -29,29 +32,41 @@ def table(files: OperatorFiles) -> tuple[Entry, ...]:
     """Return every process that this home has settings for."""
     entries = [
         # Its exit code 0 without being asked is the halt height.
-        Entry("node", "node", files.app, "the ABCI application", may_finish=True),
+        Entry("node", _of_home("node", files.app), "the ABCI application", may_finish=True),
         Entry(
             "engine",
-            "engine",
-            files.home,
+            _of_home("engine", files.home),
             "CometBFT: blocks, votes, peers",
             after=("node",),
             bound="node",
         ),
     ]
     if files.core is not None:
-        entries.append(Entry("core", "core", files.core, "this operator's shares"))
+        entries.append(Entry("core", _of_home("core", files.core), "this operator's shares"))
     if files.connector is not None:
         after = ("node", "core") if files.core is not None else ("node",)
         what = "the link between chain and core"
-        entries.append(Entry("connector", "connector", files.connector, what, after=after))
+        arguments = _of_home("connector", files.connector)
+        entries.append(Entry("connector", arguments, what, after=after))
+    settings = files.own_settings()
+    for name, arguments, what in (
+        ("relay", ("relay",), "the gRPC service for gateways"),
+        ("explorer", ("explorer", "run"), "the pages for readers"),
+    ):
+        if name in settings:
+            command = (*arguments, "--config", str(settings[name]))
+            entries.append(Entry(name, command, what, after=("engine",)))
     return tuple(entries)
+
+
+def _of_home(verb: str, home: Path) -> tuple[str, ...]:
+    return (verb, "--home", str(home))
 
 
 def plans(
     files: OperatorFiles, wanted: set[str], engine_options: tuple[str, ...]
 ) -> list[ProcessPlan]:
-    """Return what a supervisor runs: node and engine, and of core and connector what is wanted.
+    """Return what a supervisor runs: node and engine, and of the others what is wanted.
 
     Raises:
         ConfigError: a wanted process has no home.
@@ -61,7 +76,9 @@ def plans(
     if missing:
         raise ConfigError(
             f"{files.home} has no {missing[0]}",
-            hint="a home with a backend is made by `tkms init --party N`",
+            hint=_REMEDIES.get(
+                missing[0], "a home with a backend is made by `tkms init --party N`"
+            ),
         )
     found = []
     for entry in entries.values():
@@ -71,9 +88,9 @@ def plans(
         found.append(
             ProcessPlan(
                 entry.name,
-                tkms(entry.verb, entry.home, *options),
+                tkms(*entry.arguments, *options),
                 f"rpc:{files.rpc_url()}" if entry.name == "engine" else "log:ready",
-                # Core and connector wait by themselves: only the engine needs an order.
+                # The others wait for their node by themselves: only the engine needs an order.
                 after=entry.after if entry.bound else (),
                 binds=tuple(other.name for other in entries.values() if other.bound == entry.name),
                 may_finish=entry.may_finish,

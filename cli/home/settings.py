@@ -1,4 +1,4 @@
-"""The settings files of a home by name: engine, node, core, connector.
+"""The settings files of a home by name: engine, node, core, connector, relay, explorer.
 
 A setting is called `<file>.<key>`: `node.keep_versions`, `engine.p2p.laddr`. Our own files are judged
 by each process's own loader, the engine's by types and by `engine_lint`.
@@ -24,7 +24,11 @@ _CLASSES = {
     "node": ("abci_app.settings", "NodeSettings"),
     "core": ("core.settings", "Settings"),
     "connector": ("connector.settings", "ConnectorSettings"),
+    "relay": ("connector.relay.settings", "RelaySettings"),
+    "explorer": ("edge.explorer.settings", "ExplorerSettings"),
 }
+# Their loaders take the file, those of the others its folder.
+_BY_FILE = {"relay", "explorer"}
 _NOT_SETTINGS = {"home", "fault", "isolation"}
 _DURATION = re.compile(r"^(?:[0-9]+(?:\.[0-9]+)?(?:ns|us|ms|s|m|h))+$")
 _TRUE, _FALSE = {"true", "yes", "on"}, {"false", "no", "off"}
@@ -62,11 +66,14 @@ class SettingsFile:
             return
         load = import_module(_CLASSES[self.name][0]).load
         if text is None:
-            load(self.path.parent)
+            load(self._given(self.path.parent))
             return
         with tempfile.TemporaryDirectory() as folder:
             (Path(folder) / self.path.name).write_text(text, encoding="utf-8")
-            load(Path(folder))
+            load(self._given(Path(folder)))
+
+    def _given(self, folder: Path) -> Path:
+        return folder / self.path.name if self.name in _BY_FILE else folder
 
     def changed(self, key: str, words: str) -> tuple[str, object]:
         """Return the whole text with one setting changed, and the value as it was understood."""
@@ -98,14 +105,8 @@ class SettingsFile:
 
 def files_of(home: OperatorFiles) -> dict[str, SettingsFile]:
     """Return all settings files that this home has."""
-    found = {
-        ENGINE: SettingsFile(ENGINE, home.engine_config),
-        "node": SettingsFile("node", home.app / "node.toml"),
-    }
-    for name, folder in (("core", home.core), ("connector", home.connector)):
-        if folder is not None:
-            found[name] = SettingsFile(name, folder / f"{name}.toml")
-    return found
+    own = {name: SettingsFile(name, path) for name, path in home.own_settings().items()}
+    return {ENGINE: SettingsFile(ENGINE, home.engine_config), **own}
 
 
 def split(files: dict[str, SettingsFile], name: str) -> tuple[SettingsFile, str]:

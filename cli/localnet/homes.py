@@ -2,6 +2,7 @@
 
 import datetime as dt
 import secrets
+from dataclasses import replace
 from pathlib import Path
 
 from cli.engine import home as engine_home
@@ -13,7 +14,7 @@ from cli.home.toml_text import dump
 from cli.keystore import LOCALNET_PASSPHRASE, Keystore, write_private
 from cli.localnet.plan import APPLICATION, OperatorPlan, Plan, processes
 from cli.localnet.topology import ACCOUNTS, Topology
-from cli.operator import new_home
+from cli.operator import new_home, services
 from cli.operator.new_home import BackendChoices, Choices, account_file, private_folder
 from wire.ids import Address
 from wire.pb.tkms.config.v1 import config_pb2
@@ -22,7 +23,7 @@ from wire.pb.tkms.state.v1 import state_pb2
 # Largest proven list of the stand-in; the reference string must be at least as large.
 _MAX_BITS = 2048
 _HOST = "127.0.0.1"
-_COPROCESSOR, _RELAY, _EXPLORER = "coprocessor", "relay", "explorer"
+_COPROCESSOR = "coprocessor"
 
 
 def write(plan: Plan, topology: Topology) -> Plan:
@@ -32,15 +33,13 @@ def write(plan: Plan, topology: Topology) -> Plan:
     (plan.home / "logs").mkdir(exist_ok=True)
     token = secrets.token_hex(16)
     accounts = _accounts(plan.home / "accounts")
-    services = [
-        account_file(private_folder(plan.home / name) / "account.key")
-        for name in (_COPROCESSOR, *([_RELAY] if plan.relay_port else []))
-    ]
+    coprocessor = account_file(private_folder(plan.home / _COPROCESSOR) / "account.key")
+    paid = [coprocessor, *_services(plan)]
     cards = [
         new_home.make(binary, _choices(plan, operator, topology, token))
         for operator in plan.operators
     ]
-    state = _state(plan, topology, cards, accounts, services)
+    state = _state(plan, topology, cards, accounts, paid)
     now = dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     genesis = genesis_document.new(plan.chain_id, now, genesis_state.as_json(state))
     genesis["validators"] = [genesis_document.validator(card) for card in cards]
@@ -49,20 +48,9 @@ def write(plan: Plan, topology: Topology) -> Plan:
         root_of_trust = new_home.join(plan.folder(operator), genesis, peers)
     _storage(plan, token)
     _coprocessor(plan, token)
-    if plan.relay_port:
-        _relay(plan, root_of_trust)
-    if plan.explorer_port:
-        _explorer(plan, root_of_trust)
-    finished = Plan(
-        home=plan.home,
-        chain_id=plan.chain_id,
-        parameters=plan.parameters,
-        threshold=plan.threshold,
-        operators=plan.operators,
-        storage_port=plan.storage_port,
-        coprocessor_port=plan.coprocessor_port,
-        relay_port=plan.relay_port,
-        explorer_port=plan.explorer_port,
+    new_home.pin(plan.home, root_of_trust)
+    finished = replace(
+        plan,
         validators_hash=root_of_trust,
         accounts={name: address.checksum for name, address in accounts.items()},
         processes=processes(plan, binary),
@@ -180,26 +168,24 @@ def _coprocessor(plan: Plan, token: str) -> None:
     (folder / "coprocessor.toml").write_text(dump(values), encoding="utf-8")
 
 
-def _relay(plan: Plan, root_of_trust: str) -> None:
-    """Open to everybody on this machine, who spend what the relay's own account holds."""
-    values: dict[str, object] = {
-        "chain_id": plan.chain_id,
-        "rpc_url": plan.operators[0].rpc_url,
-        "trusted_validators_hash": root_of_trust,
-        "payer_keys": "account.key",
-        "listen": plan.relay_address,
-        "storage_url": plan.storage_url,
-        "reflection": True,
-    }
-    (plan.home / _RELAY / "relay.toml").write_text(dump(values), encoding="utf-8")
+def _services(plan: Plan) -> list[Address]:
+    """Write relay and explorer; return the accounts that need a balance.
 
-
-def _explorer(plan: Plan, root_of_trust: str) -> None:
-    folder = private_folder(plan.home / _EXPLORER)
-    values: dict[str, object] = {
-        "listen": f"{_HOST}:{plan.explorer_port}",
-        "node_rpc_url": plan.operators[0].rpc_url,
-        "trusted_validators_hash": root_of_trust,
-        "chain_id": plan.chain_id,
-    }
-    (folder / "explorer.toml").write_text(dump(values), encoding="utf-8")
+    The relay is open to everybody on this machine, who spend what its account holds.
+    """
+    node = services.Node(plan.chain_id, plan.operators[0].rpc_url, trusted_validators_hash="")
+    accounts = []
+    if plan.relay_port:
+        relay = services.RelayChoices(
+            plan.relay_address,
+            plan.storage_url,
+            reflection=True,
+            metrics_listen=f"{_HOST}:{plan.relay_metrics_port}",
+        )
+        accounts.append(services.write_relay(plan.home / "relay", node, relay))
+    if plan.explorer_port:
+        explorer = services.ExplorerChoices(
+            f"{_HOST}:{plan.explorer_port}", metrics_listen=f"{_HOST}:{plan.explorer_metrics_port}"
+        )
+        services.write_explorer(plan.home / "explorer", node, explorer)
+    return accounts

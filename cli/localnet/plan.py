@@ -9,7 +9,6 @@
 
 import json
 import os
-import sys
 import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -70,6 +69,8 @@ class Plan:
     # 0 where the network has none.
     relay_port: int = 0
     explorer_port: int = 0
+    relay_metrics_port: int = 0
+    explorer_metrics_port: int = 0
 
     @property
     def storage_url(self) -> str:
@@ -102,6 +103,8 @@ class Plan:
             self.coprocessor_port,
             self.relay_port,
             self.explorer_port,
+            self.relay_metrics_port,
+            self.explorer_metrics_port,
         ]
         for operator in self.operators:
             taken += [
@@ -133,6 +136,8 @@ class Plan:
             "coprocessor_port": self.coprocessor_port,
             "relay_port": self.relay_port,
             "explorer_port": self.explorer_port,
+            "relay_metrics_port": self.relay_metrics_port,
+            "explorer_metrics_port": self.explorer_metrics_port,
             "accounts": self.accounts,
             "processes": [asdict(process) for process in self.processes],
         }
@@ -165,6 +170,8 @@ def load(home: Path) -> Plan:
             # Networks made before they had any have none.
             relay_port=document.get("relay_port", 0),
             explorer_port=document.get("explorer_port", 0),
+            relay_metrics_port=document.get("relay_metrics_port", 0),
+            explorer_metrics_port=document.get("explorer_metrics_port", 0),
             validators_hash=document["trusted_validators_hash"],
             accounts=document["accounts"],
             processes=tuple(_process(entry) for entry in document["processes"]),
@@ -193,7 +200,7 @@ def make(home: Path, topology: Topology) -> Plan:
             f"the path {home} is too long for unix sockets", hint="choose a shorter --home"
         )
     count = topology.operators
-    ports = free_ports(count * 6 + 4, topology.base_port or _first_port(home))
+    ports = free_ports(count * 6 + 6, topology.base_port or _first_port(home))
     operators = tuple(
         OperatorPlan(
             index + 1,
@@ -212,6 +219,8 @@ def make(home: Path, topology: Topology) -> Plan:
         coprocessor_port=ports[4 * count + 1],
         relay_port=ports[6 * count + 2] if topology.relay else 0,
         explorer_port=ports[6 * count + 3] if topology.explorer else 0,
+        relay_metrics_port=ports[6 * count + 4] if topology.relay else 0,
+        explorer_metrics_port=ports[6 * count + 5] if topology.explorer else 0,
     )
 
 
@@ -224,7 +233,7 @@ def _first_port(home: Path) -> int:
 def processes(plan: Plan, engine: Path) -> tuple[ProcessPlan, ...]:
     """Return every process of the network in the order in which they start."""
     everything: list[ProcessPlan] = [
-        ProcessPlan("storage", tkms("storage", plan.home / "storage"), "log:ready")
+        ProcessPlan("storage", _of_home("storage", plan.home / "storage"), "log:ready")
     ]
     for operator in plan.operators:
         everything += _operator_processes(plan, operator, engine)
@@ -232,40 +241,41 @@ def processes(plan: Plan, engine: Path) -> tuple[ProcessPlan, ...]:
     everything.append(
         ProcessPlan(
             "coprocessor",
-            tkms("coprocessor", plan.home / "coprocessor"),
+            _of_home("coprocessor", plan.home / "coprocessor"),
             "log:ready",
         )
     )
     if plan.relay_port:
         settings = plan.home / "relay" / "relay.toml"
-        everything.append(ProcessPlan("relay", _with_config("relay", settings), "log:ready"))
+        everything.append(
+            ProcessPlan("relay", tkms("relay", "--config", str(settings)), "log:ready")
+        )
     if plan.explorer_port:
         settings = plan.home / "explorer" / "explorer.toml"
-        run = _with_config("explorer run", settings)
+        run = tkms("explorer", "run", "--config", str(settings))
         everything.append(ProcessPlan("explorer", run, "log:ready"))
     return tuple(everything)
 
 
-def _with_config(verb: str, settings: Path) -> tuple[str, ...]:
-    """Command line of a process that anybody may run: it is given its settings, not a home."""
-    return (sys.executable, "-m", "cli", *verb.split(), "--config", str(settings))
+def _of_home(verb: str, home: Path) -> tuple[str, ...]:
+    return tkms(verb, "--home", str(home))
 
 
 def _operator_processes(plan: Plan, operator: OperatorPlan, engine: Path) -> list[ProcessPlan]:
     folder, index = plan.folder(operator), operator.index
     node, engine_name, core = f"node{index}", f"engine{index}", f"core{index}"
     return [
-        ProcessPlan(node, tkms("node", folder / "app"), "log:ready", binds=(engine_name,)),
+        ProcessPlan(node, _of_home("node", folder / "app"), "log:ready", binds=(engine_name,)),
         ProcessPlan(
             engine_name,
             (str(engine), "start", "--home", str(folder)),
             f"rpc:{operator.rpc_url}",
             after=(node,),
         ),
-        ProcessPlan(core, tkms("core", folder / "core"), "log:ready"),
+        ProcessPlan(core, _of_home("core", folder / "core"), "log:ready"),
         ProcessPlan(
             f"connector{index}",
-            tkms("connector", folder / "connector"),
+            _of_home("connector", folder / "connector"),
             "log:ready",
         ),
     ]

@@ -25,7 +25,7 @@ _HOME = click.option(
 
 @click.group(cls=TkmsGroup)
 def config() -> None:
-    """Show, change and check the settings of a home: engine, node, core, connector."""
+    """Show, change and check the settings of a home: engine and every process of ours."""
 
 
 @config.command(

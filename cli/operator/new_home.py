@@ -31,10 +31,15 @@ POLICY: dict[str, dict[str, object]] = {
     "node": {"keep_versions": _KEEP_VERSIONS},
     "core": {"vault_keyfile": "vault.key"},
     "connector": {},
+    "relay": {},
+    "explorer": {},
 }
 _CONNECTOR_KEY, _CONNECTOR_CERTIFICATE = "connector-key.pem", "connector-certificate.pem"
 # What says who somebody is, not how a process behaves.
 IDENTITY = {
+    "chain_id",
+    "trusted_validators_hash",
+    "listen",
     "storage_url",
     "storage_token_file",
     "database",
@@ -100,7 +105,7 @@ def make(binary: Path, choices: Choices) -> OperatorCard:
 
 
 def join(home: Path, genesis: Mapping[str, object], peers: str | None = None) -> str:
-    """Put the genesis in place, pin its validators in core and connector; return that root of trust."""
+    """Put the genesis in place, pin its validators in whoever verifies; return that root of trust."""
     validators = genesis["validators"]
     if not isinstance(validators, list):
         raise TypeError("validators of a checked genesis are a list")
@@ -109,11 +114,16 @@ def join(home: Path, genesis: Mapping[str, object], peers: str | None = None) ->
     target.write_text(genesis_document.text(genesis), encoding="utf-8")
     if peers is not None:
         change(home / "config" / "config.toml", {"p2p.persistent_peers": peers})
-    for name in ("core", "connector"):
+    pin(home, root_of_trust)
+    return root_of_trust
+
+
+def pin(home: Path, root_of_trust: str) -> None:
+    """Name the chain's first validators to whoever verifies: hash in hexadecimal."""
+    for name in ("core", "connector", "relay", "explorer"):
         path = home / name / f"{name}.toml"
         if path.exists():
             change(path, {"trusted_validators_hash": root_of_trust})
-    return root_of_trust
 
 
 def change(path: Path, values: Mapping[str, object]) -> None:
@@ -145,7 +155,7 @@ def _write_node(choices: Choices, app: Path) -> None:
         "keep_versions": _KEEP_VERSIONS,
         **choices.node,
     }
-    _write(app / "node.toml", "node", values)
+    write_settings(app / "node.toml", "node", values)
 
 
 def _write_backend(choices: Choices, backend: BackendChoices) -> PartyCard:
@@ -171,7 +181,7 @@ def _write_backend(choices: Choices, backend: BackendChoices) -> PartyCard:
     if backend.storage_token:
         write_private(connector / "storage-token", backend.storage_token.encode() + b"\n")
         values["storage_token_file"] = "storage-token"  # noqa: S105 - a file name
-    _write(connector / "connector.toml", "connector", values)
+    write_settings(connector / "connector.toml", "connector", values)
     return PartyCard(backend.party, account, verification_key, der, backend.peer_address)
 
 
@@ -209,7 +219,7 @@ def _write_core(choices: Choices, backend: BackendChoices, core: Path) -> tuple[
         values["vault_keyfile"] = "vault.key"
     if backend.fault:
         values["fault"] = {"mode": backend.fault}
-    _write(core / "core.toml", "core", values)
+    write_settings(core / "core.toml", "core", values)
     secret = secrets.token_bytes(32)
     loaded = settings.load(core)
     vault.from_settings(loaded).put(loaded.signing_key, secret)
@@ -218,7 +228,8 @@ def _write_core(choices: Choices, backend: BackendChoices, core: Path) -> tuple[
     return Secp256k1Signer(secret).verification_key, certificates.to_der(pem)
 
 
-def _write(path: Path, kind: str, values: Mapping[str, object]) -> None:
+def write_settings(path: Path, kind: str, values: Mapping[str, object]) -> None:
+    """Write a settings file, each value below its meaning, for its owner only."""
     meanings = settings_meaning.MEANINGS[kind]
     path.write_text(commented(values, meanings, settings_meaning.HEADS[kind]), encoding="utf-8")
     path.chmod(0o600)

@@ -1,4 +1,4 @@
-"""`tkms start` and `stop`: node and engine of one home (and core, connector) in the foreground."""
+"""`tkms start` and `stop`: node and engine of one home, and what else it has, in the foreground."""
 
 import asyncio
 import datetime as dt
@@ -21,7 +21,8 @@ _POLL_S = 0.1
 
 @click.command(
     cls=TkmsCommand,
-    example="tkms start --home DIR\ntkms start --home DIR --core --connector --log-format json",
+    example="tkms start --home DIR\n"
+    "tkms start --home DIR --core --connector --relay --explorer --log-format json",
 )
 @click.option(
     "--home",
@@ -32,6 +33,8 @@ _POLL_S = 0.1
 )
 @click.option("--core", is_flag=True, help="Run the core too (HOME/core).")
 @click.option("--connector", is_flag=True, help="Run the connector too (HOME/connector).")
+@click.option("--relay", is_flag=True, help="Run the relay too (HOME/relay, `tkms add relay`).")
+@click.option("--explorer", is_flag=True, help="Run the explorer too (HOME/explorer).")
 @click.option(
     "--restarts",
     type=click.IntRange(min=0),
@@ -49,11 +52,12 @@ _POLL_S = 0.1
 @click.pass_context
 def start(
     context: click.Context,
+    /,
+    *,
     home: Path,
-    core: bool,
-    connector: bool,
     restarts: int,
     log_format: str,
+    **chosen: bool,
 ) -> None:
     """Run a home in the foreground until SIGTERM, SIGINT or SIGHUP.
 
@@ -69,7 +73,8 @@ def start(
     from cli.supervision.supervisor import sole_supervisor  # noqa: PLC0415
 
     files = OperatorFiles.of(home)
-    plans = _plans(files, core, connector, log_format)
+    wanted = {name for name, is_wanted in chosen.items() if is_wanted}
+    plans = _plans(files, wanted, log_format)
     out = terminal(context)
     with sole_supervisor(files.home, f"{files.home}", f"tkms status --home {home}"):
         if leftovers.end_gently(files.home):
@@ -121,14 +126,11 @@ def stop(context: click.Context, home: Path, timeout: float) -> None:
     terminal(context).result({"home": str(files.home), "stopped": True}, lambda: "stopped")
 
 
-def _plans(
-    files: "OperatorFiles", core: bool, connector: bool, log_format: str
-) -> "list[ProcessPlan]":
+def _plans(files: "OperatorFiles", wanted: set[str], log_format: str) -> "list[ProcessPlan]":
     from cli.genesis import document as genesis_document  # noqa: PLC0415
     from cli.home import processes as operator_processes  # noqa: PLC0415
 
     genesis_document.load(files.genesis)
-    wanted = {name for name, chosen in (("core", core), ("connector", connector)) if chosen}
     options = ("--log-format", "json") if log_format == "json" else ()
     return operator_processes.plans(files, wanted, options)
 

@@ -105,7 +105,7 @@ def _subjects(
             own = {n: s for n, s in own.items() if n.rstrip("0123456789") in {"node", "engine"}}
             subjects.append(Subject(operator.name, operator.rpc_url, files, own, stalled_after))
             work.append(_core(f"core{number}", files.home))
-        return subjects, work, rows + _connectors(states)
+        return subjects, work, rows + _supervised_only(states)
     if session.operator is not None:
         files = OperatorFiles.of(session.operator)
         states, _ = _supervised(files.home, "this home")
@@ -113,7 +113,7 @@ def _subjects(
         work = []
         if files.core is not None and "core" in states:
             work.append(_core("core", files.home))
-        return [subject], work, _connectors(states)
+        return [subject], work, _supervised_only(states)
     return [Subject("node", network.node, stalled_after_s=stalled_after)], [], []
 
 
@@ -168,11 +168,11 @@ def _supervised(home: Path, what: str) -> tuple[dict[str, dict[str, Any]], list[
     return {str(state["name"]): state for state in states}, []
 
 
-def _connectors(states: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return rows of connectors: they are known by their supervisor."""
+def _supervised_only(states: dict[str, dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows of those that are known by their supervisor alone."""
     rows = []
     for name, state in states.items():
-        if name.startswith("connector"):
+        if name.startswith(("connector", "relay", "explorer")):
             good = state["state"] == "ready"
             detail = f"pid {state['pid']}, {state['restarts']} restarts"
             rows.append(_row(name, "ok" if good else state["state"], detail=detail))

@@ -2,7 +2,6 @@
 
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +21,9 @@ class ProcessPlan:
     may_finish: bool = False
 
 
-def tkms(verb: str, home: Path, *options: str) -> tuple[str, ...]:
+def tkms(*arguments: str) -> tuple[str, ...]:
     """Return the command line of one of our own processes."""
-    return (sys.executable, "-m", "cli", verb, "--home", str(home), *options)
+    return (sys.executable, "-m", "cli", *arguments)
 
 
 def stop_order(plans: list[ProcessPlan]) -> list[list[ProcessPlan]]:

@@ -53,6 +53,7 @@ class RelayMeter:
         self.node_errors = add.counter(
             "tkms_relay_node_errors_total", "Calls of the node that failed."
         )
+        self.streams.set(0)
         for outcome in _SUBMISSIONS:
             self.submissions.start(outcome)
         for word in _OFFERS:

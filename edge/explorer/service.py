@@ -7,7 +7,6 @@ import contextlib
 import fcntl
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from client.rpc import ChainRpc
+from client.settings import SettingsError
 from edge.explorer.api import reads
 from edge.explorer.api import routes as api
 from edge.explorer.api.handlers import on_error
@@ -28,18 +28,19 @@ from edge.explorer.index.fill import Filler
 from edge.explorer.index.follower import Follower
 from edge.explorer.index.prune import prune
 from edge.explorer.live import Live
+from edge.explorer.metrics import ExplorerMeter, Metered
 from edge.explorer.node import NodeView
 from edge.explorer.pages import routes as pages
 from edge.explorer.proof import verifier_from
 from edge.explorer.reader import Reader
 from edge.explorer.settings import ExplorerSettings, index_path, trust_of
+from telemetry.errors import TelemetryError
+from telemetry.listener import Listener
 
 _LOG = structlog.get_logger(__name__)
 
 # Seconds between two looks for blocks that are not kept any more.
 _PRUNE_S: Final = 600.0
-# Blocks by which the index may be behind and the explorer still be called well.
-_BEHIND: Final = 20
 
 
 class IndexBusy(Exception):  # noqa: N818 - a state of affairs
@@ -78,30 +79,14 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
-    """`/healthz`: whether the index is there and near the node."""
-
-    follower: Follower
-    reader: Reader
-
-    async def __call__(self, _request: Request) -> Response:
+def _health(meter: ExplorerMeter) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(_request: Request) -> Response:
         """200 while all is well, else 503 with the cause in words of ours."""
-        head = await anyio.to_thread.run_sync(self.reader.head)
-        progress = self.follower.progress
-        height = head.height if head else 0
-        status = "ok"
-        if progress.trouble:
-            status = "stalled"
-        elif head is None or progress.node_height - height > _BEHIND:
-            status = "behind"
-        document = {
-            "status": status,
-            "service": "explorer",
-            "height": height,
-            "node_height": progress.node_height,
-        }
-        return JSONResponse(document, 200 if status == "ok" else 503)
+        health = await anyio.to_thread.run_sync(meter.judge)
+        document = {"status": health.phase, **health.facts}
+        return JSONResponse(document, 200 if health.healthy else 503)
+
+    return answer
 
 
 def make_app(settings: ExplorerSettings, folder: Path, connection: sqlite3.Connection) -> Starlette:
@@ -111,11 +96,14 @@ def make_app(settings: ExplorerSettings, folder: Path, connection: sqlite3.Conne
     reader = Reader(index_path(settings, folder), lambda: follower.progress.node_height)
     verifier = verifier_from(trust_of(settings, folder))
     node = NodeView(live_rpc)
+    meter = ExplorerMeter(follower.progress, reader.head, index_path(settings, folder))
+    follower.tell = lambda _height: meter.blocks.add()
     live = Live(reader.head)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         anyio.to_thread.current_default_thread_limiter().total_tokens = settings.threads
+        listener = _listen(settings, meter)
         following = asyncio.create_task(_follow(follower))
         path = index_path(settings, folder)
         pruning = asyncio.create_task(_prune(path, settings.keep_blocks))
@@ -124,6 +112,8 @@ def make_app(settings: ExplorerSettings, folder: Path, connection: sqlite3.Conne
         for task in (following, pruning):
             task.cancel()
         await asyncio.gather(following, pruning, return_exceptions=True)
+        if listener is not None:
+            listener.stop()
         await node.close()
         await verifier.close()
         await rpc.close()
@@ -132,7 +122,7 @@ def make_app(settings: ExplorerSettings, folder: Path, connection: sqlite3.Conne
 
     app = Starlette(
         routes=[
-            Route("/healthz", _function(Health(follower, reader))),
+            Route("/healthz", _health(meter)),
             *api.routes(reads.Sources(reader, verifier, node)),
             # Last: these answer every address that is left.
             *pages.routes(pages.Sources(reader, verifier, node, live)),
@@ -142,7 +132,21 @@ def make_app(settings: ExplorerSettings, folder: Path, connection: sqlite3.Conne
     )
     app.state.stopping = live.stop
     app.add_middleware(Guard, buckets=Buckets(settings.requests_per_second, settings.burst))
+    # Outermost: refusals count too.
+    app.add_middleware(Metered, meter=meter)
     return app
+
+
+def _listen(settings: ExplorerSettings, meter: ExplorerMeter) -> Listener | None:
+    """Serve numbers and health from now on; None where the settings name no address."""
+    if not settings.metrics_listen:
+        return None
+    try:
+        listener = Listener(settings.metrics_listen, meter.instruments, meter.judge)
+    except TelemetryError as error:
+        raise SettingsError(str(error)) from error
+    listener.start()
+    return listener
 
 
 async def _follow(follower: Follower) -> None:
@@ -171,15 +175,6 @@ def _pruned(path: Path, keep_blocks: int) -> int:
     """Over a connection of its own: the follower's has a transaction of its own."""
     with contextlib.closing(create(path)) as connection:
         return prune(connection, keep_blocks)
-
-
-def _function(health: Health) -> Callable[[Request], Awaitable[Response]]:
-    """Starlette takes objects for ASGI applications: it is given a function."""
-
-    async def answer(request: Request) -> Response:
-        return await health(request)
-
-    return answer
 
 
 __all__ = ["IndexBusy", "IndexUnusable", "locked", "make_app", "writing"]

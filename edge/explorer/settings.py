@@ -8,6 +8,8 @@ from typing import Final
 
 from client.settings import SettingsError, load_settings
 from edge.explorer.proof import Trust
+from telemetry.address import parse_address
+from telemetry.errors import TelemetryError
 
 _DIGEST_DIGITS: Final = 64
 
@@ -36,6 +38,8 @@ class ExplorerSettings:
     burst: int = 200
     # Threads that read the index.
     threads: int = 8
+    # host:port of /metrics, /healthz and /readyz; off when empty.
+    metrics_listen: str = ""
 
 
 def load(path: Path) -> ExplorerSettings:
@@ -57,7 +61,16 @@ def load(path: Path) -> ExplorerSettings:
     _, _, port = settings.listen.rpartition(":")
     if not port.isdecimal() or int(port) > 65_535:
         raise SettingsError("listen is host:port")
+    _check_metrics(settings.metrics_listen)
     return settings
+
+
+def _check_metrics(address: str) -> None:
+    if address:
+        try:
+            parse_address(address)
+        except TelemetryError as error:
+            raise SettingsError(f"metrics_listen: {error}") from error
 
 
 def index_path(settings: ExplorerSettings, folder: Path) -> Path:

@@ -16,8 +16,11 @@ from tests.support.operator import Operator, make_operators, tkms
 
 @pytest.fixture(scope="module")
 def operator(tmp_path_factory: pytest.TempPathFactory) -> Operator:
-    """A home with all four processes; nothing runs."""
-    return make_operators(tmp_path_factory.mktemp("deploy"))[0]
+    """A home with all six processes; nothing runs."""
+    made = make_operators(tmp_path_factory.mktemp("deploy"))[0]
+    made.tkms("add", "relay", "--listen", "127.0.0.1:19106")
+    made.tkms("add", "explorer", "--listen", "127.0.0.1:19107")
+    return made
 
 
 def _units(operator: Operator, out: Path, *options: str) -> dict[str, Any]:
@@ -36,10 +39,11 @@ def test_a_unit_for_each_process(operator: Operator, tmp_path: Path) -> None:
     units = _units(operator, tmp_path)
     entries = table(OperatorFiles.of(operator.home))
     assert set(units) == {f"tkms-{entry.name}.service" for entry in entries} | {"tkms.target"}
+    assert len(entries) == 6
     for entry in entries:
         unit = units[f"tkms-{entry.name}.service"]
         start = unit["Service"]["ExecStart"]
-        assert start.endswith(f" {entry.verb} --home {entry.home}")
+        assert start.endswith(f" {' '.join(entry.arguments)}")
         for name in entry.after:
             assert f"tkms-{name}.service" in unit["Unit"]["After"]
         assert int(unit["Service"]["LimitNOFILE"]) >= 65536
@@ -91,7 +95,7 @@ def test_compose_names_our_processes(operator: Operator, tmp_path: Path) -> None
     assert set(document["services"]) == {entry.name for entry in entries}
     for entry in entries:
         service = document["services"][entry.name]
-        assert service["command"] == ["tkms", entry.verb, "--home", str(entry.home)]
+        assert service["command"] == ["tkms", *entry.arguments]
         assert set(service.get("depends_on", {})) == set(entry.after)
         assert service["volumes"] == [f"{operator.home}:{operator.home}"]
         assert (service["cap_drop"], service["read_only"]) == (["ALL"], True)
@@ -103,9 +107,10 @@ def test_compose_names_our_processes(operator: Operator, tmp_path: Path) -> None
 def test_start_runs_the_same_table(operator: Operator) -> None:
     """The supervisor's plans are the table's processes with the same command lines."""
     files = OperatorFiles.of(operator.home)
-    found = {plan.name: plan for plan in plans(files, {"core", "connector"}, ())}
+    wanted = {"core", "connector", "relay", "explorer"}
+    found = {plan.name: plan for plan in plans(files, wanted, ())}
     for entry in table(files):
-        assert found[entry.name].argv[3:] == (entry.verb, "--home", str(entry.home))
+        assert found[entry.name].argv[3:] == entry.arguments
     assert {plan.name for plan in plans(files, set(), ())} == {"node", "engine"}
 
 

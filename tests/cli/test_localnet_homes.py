@@ -27,7 +27,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> localnet_plan.Plan:
 def test_ports_are_distinct_and_free(network: localnet_plan.Plan) -> None:
     """Every process listens on its own port, outside the range of outgoing connections."""
     ports = network.ports()
-    assert len(ports) == len(set(ports)) == 4 * 6 + 4
+    assert len(ports) == len(set(ports)) == 4 * 6 + 6
     assert all(20000 <= port < 32768 for port in ports)
     assert all(port_is_free(port) for port in ports)
 

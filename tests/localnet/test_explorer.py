@@ -185,7 +185,11 @@ def own(network: Network, tmp_path: Path) -> str:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     settings = (network.home / "explorer" / "explorer.toml").read_text()
-    settings = re.sub(r'listen = ".*"', f'listen = "127.0.0.1:{port}"', settings)
+    # Whatever the network's explorer listens on is its own: this one has no numbers.
+    settings = re.sub(r"^metrics_listen = .*$", "", settings, flags=re.MULTILINE)
+    settings = re.sub(
+        r'^listen = ".*"', f'listen = "127.0.0.1:{port}"', settings, flags=re.MULTILINE
+    )
     (tmp_path / "explorer.toml").write_text(settings)
     return f"http://127.0.0.1:{port}"
 

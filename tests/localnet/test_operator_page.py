@@ -62,6 +62,8 @@ class Machine:
         document = json.loads(done.stdout)
         if words[:2] == ["key", "new"]:
             self.known["COORDINATOR"] = document["address"]
+        if words[:2] == ["add", "relay"]:
+            self.known["RELAY"] = document["account"]
         if words[:2] == ["init", "alice"]:
             self.known["ALICE_NODE_ID"] = document["node_id"]
         return dict(document)
@@ -155,3 +157,5 @@ def _check(seen: list[tuple[list[str], dict[str, Any]]]) -> None:
     shown = [document for arguments, document in seen if arguments[:2] == ["validator", "show"]]
     assert [entry["in_set"] for entry in shown] == [True, True]
     assert shown[1]["validators"] == 5
+    processes = {row["process"]: row["state"] for row in statuses[0]["processes"]}
+    assert (processes["relay"], processes["explorer"]) == ("ok", "ok")

@@ -17,9 +17,11 @@ needs_promtool = pytest.mark.skipif(
     PROMTOOL is None, reason="promtool is not installed (Debian package prometheus)"
 )
 
-ENGINE, NODE, CONNECTOR = (
-    f'{{operator="a",job="tkms-{name}"}}' for name in ("engine", "node", "connector")
+ENGINE, NODE, CONNECTOR, RELAY, EXPLORER = (
+    f'{{operator="a",job="tkms-{name}"}}'
+    for name in ("engine", "node", "connector", "relay", "explorer")
 )
+EVERYBODY = (ENGINE, NODE, CONNECTOR, RELAY, EXPLORER)
 
 
 def node(**labels: str) -> str:
@@ -39,10 +41,10 @@ def _labels(job: str, labels: dict[str, str]) -> str:
 
 # Every series that a rule reads, for an hour of a healthy operator: a sample each ten seconds.
 HEALTHY: dict[str, str] = {
-    **{f"up{labels}": "1x360" for labels in (ENGINE, NODE, CONNECTOR)},
-    **{f"process_start_time_seconds{labels}": "5x360" for labels in (ENGINE, NODE, CONNECTOR)},
-    **{f"process_open_fds{labels}": "20x360" for labels in (ENGINE, NODE, CONNECTOR)},
-    **{f"process_max_fds{labels}": "1000x360" for labels in (ENGINE, NODE, CONNECTOR)},
+    **{f"up{labels}": "1x360" for labels in EVERYBODY},
+    **{f"process_start_time_seconds{labels}": "5x360" for labels in EVERYBODY},
+    **{f"process_open_fds{labels}": "20x360" for labels in EVERYBODY},
+    **{f"process_max_fds{labels}": "1000x360" for labels in EVERYBODY},
     f"tkms_node_disk_free_bytes{NODE}": "500x360",
     f"tkms_node_disk_size_bytes{NODE}": "1000x360",
     f"tkms_node_snapshot_height_blocks{NODE}": "100+20x360",
@@ -77,6 +79,11 @@ HEALTHY: dict[str, str] = {
     "tkms_connector_rpc_errors_total" + connector(kind="height"): "0+2x360",
     "tkms_connector_answers_total" + connector(event="dead"): "0x360",
     f"tkms_connector_account_balance_units{CONNECTOR}": "1000000000x360",
+    f"tkms_relay_chain_height_blocks{RELAY}": "100+20x360",
+    f"tkms_relay_followed_height_blocks{RELAY}": "99+20x360",
+    f"tkms_relay_payer_balance_low{RELAY}": "0x360",
+    f"tkms_explorer_chain_height_blocks{EXPLORER}": "100+20x360",
+    f"tkms_explorer_indexed_height_blocks{EXPLORER}": "99+20x360",
 }
 
 # What is different under a fault, and the alerts that it must raise at minute 30.
@@ -208,6 +215,22 @@ FAULTS: dict[str, Fault] = {
         {f"tkms_connector_account_balance_units{CONNECTOR}": "1000000000x60 10x300"},
         {"TkmsBalanceLow"},
     ),
+    "relay without a node": (
+        {
+            f"tkms_relay_chain_height_blocks{RELAY}": "100+20x60 1300x300",
+            f"tkms_relay_followed_height_blocks{RELAY}": "99+20x60 1299x300",
+        },
+        {"TkmsRelayNodeAway"},
+    ),
+    "relay lags": (
+        {f"tkms_relay_followed_height_blocks{RELAY}": "99+20x60 1299x300"},
+        {"TkmsRelayLag"},
+    ),
+    "poor relay": ({f"tkms_relay_payer_balance_low{RELAY}": "0x60 1x300"}, {"TkmsRelayBalanceLow"}),
+    "explorer is behind": (
+        {f"tkms_explorer_indexed_height_blocks{EXPLORER}": "99+20x60 1299x300"},
+        {"TkmsExplorerBehind"},
+    ),
 }
 
 
@@ -281,11 +304,11 @@ def test_expressions_of_the_dashboard_parse(tmp_path: Path) -> None:
     subprocess.run([PROMTOOL, "check", "rules", path], check=True)
 
 
-def test_dashboard_has_its_four_parts() -> None:
-    """Rows for node, chain, requests and connector; ids differ, panels do not overlap."""
+def test_dashboard_has_its_parts() -> None:
+    """A row for each part; ids differ, panels do not overlap."""
     document = json.loads((FOLDER / "dashboard.json").read_text())
     rows = [panel["title"] for panel in document["panels"] if panel["type"] == "row"]
-    assert rows == ["Node", "Chain", "Requests", "Connector"]
+    assert rows == ["Node", "Chain", "Requests", "Connector", "Relay", "Explorer"]
     ids = [panel["id"] for panel in document["panels"]]
     assert len(ids) == len(set(ids))
     taken: set[tuple[int, int]] = set()

@@ -126,8 +126,6 @@ def make_operators(folder: Path, count: int = 1, *options: str) -> list[Operator
             *("--metrics-listen", f"127.0.0.1:{metrics}", "--timeout-commit-ms", "200"),
             *("--node-metrics-listen", f"127.0.0.1:{node}"),
             *("--connector-metrics-listen", f"127.0.0.1:{connector}"),
-            *("--node-metrics-listen", f"127.0.0.1:{node}"),
-            *("--connector-metrics-listen", f"127.0.0.1:{connector}"),
             *("--party", str(index + 1), "--peer-listen", f"127.0.0.1:{peer}"),
             *("--peer-address", f"127.0.0.1:{peer}", "--storage-url", "http://127.0.0.1:9"),
             *(options or ("--one-machine",)),
