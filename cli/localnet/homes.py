@@ -95,11 +95,11 @@ def _state(
     topology: Topology,
     cards: list[OperatorCard],
     accounts: dict[str, Address],
-    services: list[Address],
+    paid: list[Address],
 ) -> state_pb2.Genesis:
     """Return the application's state at height 0."""
     parties = [card.party for card in cards if card.party is not None]
-    funded = [*accounts.values(), *services, *(party.account for party in parties)]
+    funded = [*accounts.values(), *paid, *(party.account for party in parties)]
     return state_pb2.Genesis(
         epoch=genesis_state.epoch([card.moniker for card in cards], parties),
         prices=genesis_state.prices(),
@@ -122,7 +122,7 @@ def _state(
             genesis_state.account(address, topology.account_balance) for address in sorted(funded)
         ],
         applications=[genesis_state.demo_application(APPLICATION, accounts["demo"])],
-        delegates=[state_pb2.GenesisDelegate(application=APPLICATION, account=bytes(services[0]))],
+        delegates=[state_pb2.GenesisDelegate(application=APPLICATION, account=bytes(paid[0]))],
     )
 
 
