@@ -30,7 +30,6 @@ from client.decrypt import (
     user_request,
 )
 from client.errors import (
-    NoMaterial,
     RejectedByChain,
     RequestExpired,
     RequestFailed,
@@ -39,7 +38,7 @@ from client.errors import (
 )
 from client.storage import StorageClient
 from wire.fhe import FheType
-from wire.ids import KeyId, RequestId
+from wire.ids import RequestId
 from wire.pb.tkms.asc.v1 import asc_pb2
 from wire.pb.tkms.isc.v1 import isc_pb2
 from wire.pb.tkms.state.v1 import state_pb2
@@ -51,7 +50,6 @@ AUTHORIZATION_BLOCKS: Final = 1000
 
 _POLL_S: Final = 0.2
 _PHASE_POLL_S: Final = 1.0
-_ACTIVE: Final = asc_pb2.KEY_STATUS_ACTIVE
 _OPEN: Final = (asc_pb2.STATUS_UNSPECIFIED, asc_pb2.STATUS_PENDING)
 
 
@@ -106,39 +104,6 @@ class Revealed:
     parties: tuple[int, ...]
     liars: tuple[int, ...] = ()
     rejected: tuple[tuple[int, str], ...] = ()
-
-
-async def newest_material(chain: Chain) -> tuple[KeyId, KeyId]:
-    """Newest active key and its newest reference string.
-
-    The list is the node's word; `client.encrypt` proves the records before it uses them.
-
-    Raises:
-        NoMaterial: there is no active key, or none of its strings.
-    """
-    listed = state_pb2.MaterialList.FromString(await chain.query("/asc/material"))
-    active = [view.record for view in listed.keys if view.record.status == _ACTIVE]
-    if not active:
-        raise NoMaterial("the chain has no active key")
-    key = max(active, key=lambda record: record.active_height)
-    return KeyId(key.id), await newest_reference_string(chain, KeyId(key.id))
-
-
-async def newest_reference_string(chain: Chain, key: KeyId) -> KeyId:
-    """Newest active reference string of a key.
-
-    Raises:
-        NoMaterial: it has none.
-    """
-    listed = state_pb2.MaterialList.FromString(await chain.query("/asc/material"))
-    strings = [
-        view.record
-        for view in listed.crs
-        if view.record.key_id == bytes(key) and view.record.status == _ACTIVE
-    ]
-    if not strings:
-        raise NoMaterial(f"key {key} has no reference string")
-    return KeyId(max(strings, key=lambda record: record.active_height).id)
 
 
 async def registered(

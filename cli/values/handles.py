@@ -12,13 +12,8 @@ from cli.waiting import until_decided
 from client import decrypt, encrypt
 from client.chain import Chain
 from client.errors import NoMaterial
-from client.requests import (
-    newest_material,
-    newest_reference_string,
-    public_message,
-    registered,
-    user_message,
-)
+from client.material import newest_material, newest_reference_string
+from client.requests import public_message, registered, user_message
 from client.storage import StorageClient
 from wire.fhe import FheType
 from wire.ids import Address, KeyId, RequestId
@@ -110,19 +105,13 @@ async def encrypt_values(
     async with services(session) as (coprocessor, storage):
         with session.out.progress() as progress:
             progress.step("fetch public key and reference string")
-            key = await encrypt.key_record(chain, key_id)
-            crs = await encrypt.crs_record(chain, crs_id)
-            if key.dealer:
+            key = await encrypt.encryption_key(chain, storage, key_id, crs_id)
+            if key.key.dealer:
                 session.out.warn(f"key {key_id}: dealer: true (dealt by one core: insecure)")
-            if key.parameters == "test":
+            if key.key.parameters == "test":
                 session.out.warn(f"key {key_id}: parameters `test` protect nothing")
-            public_key = await encrypt.material(storage, key, encrypt.PUBLIC_KEY)
-            reference = await encrypt.material(storage, crs, encrypt.CRS)
             progress.step("encrypt and prove")
-            metadata = encrypt.input_metadata(application, account)
-            proven = await asyncio.to_thread(
-                encrypt.encrypt, values, public_key, reference, metadata
-            )
+            proven = await key.encrypt(values, application, account)
             progress.step("hand in")
             return await coprocessor.inputs(proven, application, key_id, crs_id, account)
 

@@ -12,7 +12,7 @@ import structlog
 import tkms_kernel
 
 from client.chain import Chain
-from client.encrypt import CRS, PUBLIC_KEY, SERVER_KEY, crs_record, key_record, material
+from client.material import CRS, PUBLIC_KEY, SERVER_KEY, crs_record, key_record, material
 from client.storage import StorageClient
 from edge.coprocessor.shelf import Shelf
 from edge.serving import ProblemError

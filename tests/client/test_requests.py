@@ -9,14 +9,13 @@ import pytest
 
 from client.chain import Chain
 from client.errors import NoMaterial, RejectedByChain, RequestExpired, RequestFailed, Timeout
+from client.material import newest_material, newest_reference_string
 from client.requests import (
     Answered,
     Decided,
     Event,
     Phase,
     Requests,
-    newest_material,
-    newest_reference_string,
     phase_of,
     registered,
     watch,

@@ -10,11 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import tkms_kernel as kernel
 
+from client.encrypt import input_metadata
 from client.requests import Decided, Revealed
+from client.storage import StorageClient
 from tests.connector.relay.world import VALUE, World, world
 from tests.support.chain import ALICE, BOB, CHAIN_ID, message
+from tests.support.edge_servers import TOKEN, storage_server
 from tests.support.shop import APPLICATION, generate_crs
+from tests.support.toy_material import toy_material
 from wire.pb.tkms.isc.v1 import isc_pb2
 
 PAGE = Path(__file__).parents[2] / "docs" / "sdk.md"
@@ -48,18 +53,25 @@ async def parties(made: World) -> None:
 
 async def test_every_block_runs(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """In the page's order, with values, events and the refusal as it says."""
-    async with world(tmp_path) as made:
+    client_key, materials, crs = toy_material(64)
+    async with (
+        world(tmp_path, materials) as made,
+        storage_server(tmp_path / "storage", max_bytes=2**30) as storage,
+        StorageClient(storage.url, TOKEN) as filled,
+    ):
+        for data in (*materials.values(), crs):
+            await filled.put(data, "public")
         made.register("x")
         handle = made.records["x"].handle
         grant = isc_pb2.GrantAccess(
             application=APPLICATION, handle=handle, account=bytes(BOB.address)
         )
         assert made.chain.send(ALICE, message(grant_access=grant)).ok
-        generate_crs(made.chain, made.key_id, 64, b"crs")
+        generate_crs(made.chain, made.key_id, 64, crs)
         made.node.adopt()
         names: dict[str, Any] = {
             "node": made.node.url,
-            "storage_address": "http://127.0.0.1:1",
+            "storage_address": storage.url,
             "trusted": made.node.validators_hash,
             "chain_id": CHAIN_ID,
             "application": APPLICATION,
@@ -82,6 +94,14 @@ async def test_every_block_runs(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert revealed.values == (VALUE,)
     assert isinstance(names["event"], Decided)
     assert bytes(names["sent"].request_ids[0]) in made.requests()
-    assert bytes(names["key"]) == made.key_id
+    assert names["key"].key.id == made.key_id
+    # What a reader encrypted is what the key's holder finds in it.
+    ((fhe_type, ciphertext),) = kernel.ServerKey.load(materials["server-key"]).expand(
+        names["proven"],
+        kernel.CompactPublicKey.load(materials["public-key"]),
+        kernel.Crs.load(crs, checked=True),
+        input_metadata(APPLICATION, BOB.address),
+    )
+    assert client_key.decrypt(ciphertext, fhe_type, 1) == 200
     assert names["outcome"].startswith("nothing was sent: ")
     assert "decided at height" in capsys.readouterr().out

@@ -1,7 +1,6 @@
 """The stand-in computes on real (toy) ciphertexts with keys that the chain names, and registers results."""
 
 import contextlib
-import functools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-import tkms_kernel as kernel
 
 from client.encrypt import encrypt, input_metadata
 from client.storage import StorageClient
@@ -19,6 +17,7 @@ from tests.support.chain import ALICE, BOB, CHAIN_ID, account, message
 from tests.support.edge_servers import TOKEN, Served, serving, storage_server
 from tests.support.rpc_node import RpcNode
 from tests.support.shop import APPLICATION, generate_crs, start_shop
+from tests.support.toy_material import toy_material
 from wire.digests import sha3_256, sha256
 from wire.fhe import FheType
 from wire.ids import HandleId
@@ -27,17 +26,6 @@ from wire.pb.tkms.state.v1 import state_pb2
 
 DELEGATE = account("coprocessor")
 MAX_BITS = 64
-
-
-@functools.cache
-def keys() -> tuple[kernel.ClientKey, dict[str, bytes], bytes]:
-    """Toy keys: secret, public material, reference string."""
-    client_key = kernel.ClientKey.generate("test", bytes(32))
-    material = {
-        "public-key": client_key.compact_public_key(),
-        "server-key": client_key.server_key(),
-    }
-    return client_key, material, kernel.Crs.generate("test", MAX_BITS).to_bytes()
 
 
 @dataclass
@@ -52,7 +40,7 @@ class Shop:
 
     def list_of(self, *values: tuple[FheType, int], application: str = APPLICATION) -> bytes:
         """Proven list for ALICE."""
-        _, material, crs = keys()
+        _, material, crs = toy_material(MAX_BITS)
         metadata = input_metadata(application, ALICE.address)
         return encrypt(values, material["public-key"], crs, metadata)
 
@@ -108,7 +96,7 @@ class Caller:
 @pytest.fixture
 async def shop(tmp_path: Path) -> AsyncIterator[Shop]:
     """Chain, storage with the material, and a home for the stand-in."""
-    _, material, crs = keys()
+    _, material, crs = toy_material(MAX_BITS)
     for name in ("chain", "home"):
         (tmp_path / name).mkdir()
     chain, key_id = start_shop(tmp_path / "chain", material, bytes(DELEGATE.address))
@@ -153,8 +141,8 @@ async def test_inputs_operations_and_preparation(shop: Shop) -> None:
     async with StorageClient(shop.storage.url) as client:
         squashed = await client.get(bytes.fromhex(prepared["digest"]))
         data = await client.get(bytes.fromhex(ordinary["digest"]))
-        assert keys()[0].decrypt(data, FheType.EUINT8, 1) == (200 + 100) % 256
-    assert keys()[0].decrypt(squashed, FheType.EUINT8, 2) == (200 + 100) % 256
+        assert toy_material(MAX_BITS)[0].decrypt(data, FheType.EUINT8, 1) == (200 + 100) % 256
+    assert toy_material(MAX_BITS)[0].decrypt(squashed, FheType.EUINT8, 2) == (200 + 100) % 256
     data = APPLICATION.encode() + b"\0" + bytes(HandleId.parse(chosen["handle"]))
     view = state_pb2.HandleView.FromString(shop.node.chain.query("/isc/handle", data))
     assert view.ciphertext.digest == sha3_256(squashed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -159,9 +159,11 @@ def _toml(value: object) -> str:
 
 
 @contextlib.asynccontextmanager
-async def world(folder: Path, **options: Any) -> AsyncIterator[World]:
-    """A chain with an active key and a node that makes blocks."""
-    chain, key_id = start_shop(folder)
+async def world(
+    folder: Path, materials: Mapping[str, bytes] | None = None, **options: Any
+) -> AsyncIterator[World]:
+    """A chain with an active key and a node that makes blocks; `materials` as `start_shop` has them."""
+    chain, key_id = start_shop(folder, materials)
     node = RpcNode(chain, **options)
     try:
         async with node.serve():
