@@ -111,6 +111,8 @@ class Party:
             p.name.split(".")[1]: kernel.KeyShare.from_bytes(p.read_bytes()) for p in shares
         }
         self._records: dict[int, Record] = {}
+        # Batches made behind online work.
+        self._made = 0
         names = (f"{number}.key.pem", f"{number}.certificate.pem")
         identity = Identity(*((folder / name).read_bytes() for name in names))
         listen = next(p.peer_address for p in self._epoch.parties if p.index == number)
@@ -145,6 +147,7 @@ class Party:
                 times.append(1000 * (time.perf_counter() - before))
 
         sent = self.network.bytes, self.network.messages
+        made = self._made
         wall, cpu = time.perf_counter(), time.process_time()
         behind = asyncio.create_task(self._behind(order.first)) if order.busy else None
         await asyncio.gather(*(worker() for _ in range(order.together)))
@@ -157,16 +160,18 @@ class Party:
             "cpu": time.process_time() - cpu,
             "bytes": self.network.bytes - sent[0],
             "messages": self.network.messages - sent[1],
+            "batches": self._made - made,
             "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
         }
 
     async def _behind(self, first: int) -> None:
-        """Batches without end, in the background: what a pool does that nobody may wait for."""
+        """Batches without end that give way, as those of a core's pool."""
         order = Order("pool", size=POOL_BLOCKS, background=True)
         number = (first + 1) << 32
         while True:
-            await self._preprocess(order, number)
+            await self._preprocess(order, number, gives_way=True)
             del self._records[number]
+            self._made += 1
             number += 1
 
     def _work(self, order: Order) -> Callable[[int], Awaitable[None]]:
@@ -189,7 +194,7 @@ class Party:
         name = run_name("talk", EPOCH, number.to_bytes(8, "big"))
         await self.host.run(name, EPOCH, steps, background=order.background)
 
-    async def _preprocess(self, order: Order, number: int) -> None:
+    async def _preprocess(self, order: Order, number: int, *, gives_way: bool = False) -> None:
         batch = Batch(_KINDS[order.work], 64, order.size)
         name = _name(order.work, number)
 
@@ -197,7 +202,12 @@ class Party:
             return preprocess(setting, self._prss, name, batch)
 
         record = await self.host.run(
-            name, EPOCH, steps, background=order.background, round_timeout_s=5
+            name,
+            EPOCH,
+            steps,
+            background=order.background,
+            gives_way=lambda: gives_way,
+            round_timeout_s=5,
         )
         if order.work == "pool":
             self._records[number] = record

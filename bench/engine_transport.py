@@ -134,12 +134,18 @@ class _Bench:
         rows = []
         self._running.order(fault, only=2)
         for kind in ("ordinary", "squashed"):
-            count = 20 if self._few else 100
+            # Some seconds: a pool that gives way makes a batch a second.
+            count = 20 if self._few else {"ordinary": 400, "squashed": 1_500}[kind]
             answers = self._decryptions(kind, LABELS["u64"], count, 1, busy=fault.fault == "")
             name = f"engine.decrypt_u64_{kind}.{what}_ms.{self._count}"
             times = answers[0]["times"]
             rows.append(quantile_row(f"{name}.p50", "ms", times, 0.5))
             rows.append(quantile_row(f"{name}.p95", "ms", times, 0.95))
+            if not fault.fault:
+                answer = answers[0]
+                made = answer["batches"] * POOL_BLOCKS / answer["wall"]
+                title = f"engine.pool_blocks_per_s.while_decrypting_{kind}.{self._count}"
+                rows.append(row(title, "1/s", [made]))
         self._running.order(Order("fault"), only=2)
         return rows
 

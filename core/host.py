@@ -3,6 +3,8 @@
 Rules
 1. One task a run feeds its machine, message after message. Online runs compute here or in the
    engine's threads; background runs in one thread of low priority, and on a stream of their own.
+   A background run that gives way begins each step only once nobody has been served for a moment,
+   or after a twentieth of a second: it delays a run by one step at most, and never stands still.
 2. Messages that come before their run begins wait in `EarlyMessages`. Who asks for a run that
    policy wants to begin at the first message of a peer says so with `expect`.
 3. Who waits for a message for long asks its sender for everything: `again`, a message without
@@ -48,6 +50,12 @@ ROUND_TIMEOUT_S = 60.0
 
 _RESTARTED_S = 900.0
 """As long after our start, what peers sent before it may be lost with the process before."""
+
+_QUIET_S = 0.01
+"""As long nobody was served: runs that follow each other closely are not interrupted between them."""
+
+_QUIET_CHECKS = 5
+"""A twentieth of a second a step, far below the time of a round: giving way is not silence."""
 
 _SOON_S = 0.5
 _FIRST_ASK_S = 5.0
@@ -98,6 +106,7 @@ class _Run:
     durable: bool
     pacing: Pacing
     accuse: Accuse | None
+    gives_way: Callable[[], bool]
     queue: deque[tuple[PartyId, RoundMessage]] = field(default_factory=deque)
     queued: dict[PartyId, int] = field(default_factory=dict)
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
@@ -116,6 +125,7 @@ class Host:
         "_repeats",
         "_runs",
         "_sent",
+        "_served",
         "_started",
         "_threads",
         "dropped",
@@ -142,6 +152,8 @@ class Host:
         self._repeats = Repeats(clock, self._repeat)
         # Messages that a timer did not wait for.
         self._cut: set[tuple[bytes, Address, int]] = set()
+        # When an online run ended last.
+        self._served = float("-inf")
         # What timers of synchronous rounds are multiplied by.
         self.patience = 1.0
         self._started = clock()
@@ -167,6 +179,7 @@ class Host:
         steps: StepsFactory[Value],
         *,
         background: bool = False,
+        gives_way: Callable[[], bool] = lambda: False,
         round_timeout_s: float = ROUND_TIMEOUT_S,
         durable: bool = False,
         accuse: Accuse | None = None,
@@ -174,7 +187,8 @@ class Host:
     ) -> Value:
         """Take part in one run and return its value; `accuse` is awaited for every blame.
 
-        All parties of the epoch take part unless a `circle` says who does. The same name again
+        All parties of the epoch take part unless a `circle` says who does. A background run that
+        `gives_way`, asked before each step, lets online runs go first. The same name again
         after a restart replays the run: `steps` must depend on nothing but the setting and what is
         stored.
 
@@ -193,7 +207,8 @@ class Host:
         circle = circle or of_epoch(epoch_id, self._network.setting(epoch_id))
         machine: Machine[Value] = Machine(circle.setting, steps(circle.setting))
         round_s = round_timeout_s * self.patience
-        options = (background, durable, Pacing(machine, round_s, round_s / _GRACE), accuse)
+        pacing = Pacing(machine, round_s, round_s / _GRACE)
+        options = (background, durable, pacing, accuse, gives_way)
         run = _Run(session, epoch_id, circle, machine, *options)
         self._runs[session] = run
         self._expected.pop(session, None)
@@ -201,6 +216,8 @@ class Host:
             return cast("Value", await self._drive(run))
         finally:
             del self._runs[session]
+            if not background:
+                self._served = self._clock()
             parties = everybody(circle.setting)
             sent = {circle.address(party): machine.sent(party) for party in parties}
             self._sent.keep(session, epoch_id, Sent(circle.own, sent))
@@ -298,8 +315,18 @@ class Host:
         """Rule 1."""
         if not run.background and cost <= _INLINE_BYTES:
             return work()
+        if run.background:
+            await self._give_way(run)
         pool = self._threads.background if run.background else self._threads.online
         return await asyncio.get_running_loop().run_in_executor(pool, work)
+
+    async def _give_way(self, run: _Run) -> None:
+        """Rule 1: while somebody is served or was a moment ago, but not for ever."""
+        for _ in range(_QUIET_CHECKS):
+            busy = self.online or self._clock() < self._served + _QUIET_S
+            if not busy or not run.gives_way():
+                return
+            await asyncio.sleep(_QUIET_S)
 
     async def _next(self, run: _Run) -> list[tuple[PartyId, RoundMessage]]:
         """What arrived; nothing when the round's time is over. Asks while the round stalls."""

@@ -4,8 +4,8 @@ Rules
 1. Batch number b of an epoch covers the 2-bit blocks from b * BATCH_BLOCKS on; the chain gives every
    request its slice of blocks (`LogEntry.first_block`), so parties agree without talking.
 2. A batch is a record. It is made by a background run of all parties, or fetched when peers have it.
-3. Below the low watermark batches are made until the high one is reached, one after the other, each
-   as soon as nobody waits for online work, or after a second; one that a request waits for, at once.
+3. Below the low watermark batches are made until the high one is reached, one after the other. They
+   give way to online work (rule 1 of `core/host.py`), but for one that a request waits for.
 4. A block is for one request only. Requests and their slices are durable in the journal before they
    run, so a slice that overlaps another request's is refused also after a restart.
 5. A record is deleted some batches after everything in it belongs to closed requests.
@@ -35,10 +35,6 @@ _EXPECTED = 2
 _CACHED_BATCHES = 4
 _KEPT_BATCHES = 8
 """Used batches that stay for peers that are behind."""
-
-_PAUSE_S = 0.02
-_MAX_PAUSES = 50
-"""A second between batches while there is always somebody to serve."""
 
 _LONG_ROUND_S = 10.0
 _SHORT_ROUND_S = 1.0
@@ -211,8 +207,6 @@ class Pool:
                 self._expect(epoch_id, epoch, number)
                 await epoch.changed.wait()
                 continue
-            await self._give_way(epoch)
-            number = self._next(epoch)
             try:
                 await self._make(epoch_id, number)
             except (CoreError, SessionError) as error:
@@ -223,13 +217,6 @@ class Pool:
             epoch.wanted.discard(number)
             produced, epoch.produced = epoch.produced, asyncio.Event()
             produced.set()
-
-    async def _give_way(self, epoch: _Epoch) -> None:
-        """Rule 3: wait while somebody is served, but not for ever, for then the pool would run dry."""
-        for _ in range(_MAX_PAUSES):
-            if epoch.wanted or not self._host.online:
-                return
-            await asyncio.sleep(_PAUSE_S)
 
     def _look(self, epoch_id: int, epoch: _Epoch) -> None:
         """Batches that are on disk from an earlier start."""
@@ -267,7 +254,8 @@ class Pool:
         name = batch_name(epoch_id, number)
         if await self._records.fetch(name, epoch_id) is not None:
             return
-        making = asyncio.create_task(self._run(epoch_id, name))
+        wanted = self._epochs[epoch_id].wanted
+        making = asyncio.create_task(self._run(epoch_id, name, lambda: number not in wanted))
         fetching = asyncio.create_task(self._fetch(epoch_id, name))
         try:
             await asyncio.wait({making, fetching}, return_when=asyncio.FIRST_COMPLETED)
@@ -278,14 +266,19 @@ class Pool:
                 task.cancel()
             await asyncio.gather(making, fetching, return_exceptions=True)
 
-    async def _run(self, epoch_id: int, name: bytes) -> bytes:
+    async def _run(self, epoch_id: int, name: bytes, gives_way: Callable[[], bool]) -> bytes:
         """Make a batch with the peers. Who is silent again and again costs little."""
         steps = await self._make_batch(epoch_id, name)
         before = self._host.timeouts
         round_s = self._round_s if self._host.connected(epoch_id) else _SHORT_ROUND_S
         try:
             return await self._host.run(
-                name, epoch_id, steps, background=True, round_timeout_s=round_s
+                name,
+                epoch_id,
+                steps,
+                background=True,
+                gives_way=gives_way,
+                round_timeout_s=round_s,
             )
         finally:
             silent = self._host.timeouts > before

@@ -64,6 +64,7 @@ class Recorder:
                 epoch_id,
                 run.steps(),
                 background=True,
+                gives_way=lambda: True,
                 round_timeout_s=tools.round_timeout_s(epoch_id),
                 accuse=tools.accuse(self._permission),
             )

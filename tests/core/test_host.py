@@ -3,6 +3,7 @@
 import asyncio
 import os
 import threading
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -236,6 +237,64 @@ async def test_background_runs_compute_elsewhere(network: HostNetwork) -> None:
     ones = network.hosts.values()
     await asyncio.gather(*(one.run(NAME, EPOCH, noting, background=True) for one in ones))
     assert threads == {(False, 5)}
+
+
+def endless(setting: Setting) -> Steps[None]:
+    """Somebody is served for as long as the test wants."""
+    yield Exchange({}, others(setting), lambda heard: len(heard) > 3)
+
+
+async def served(one: Host) -> asyncio.Task[None]:
+    """An online run in progress."""
+    task = asyncio.create_task(one.run(b"online", EPOCH, endless))
+    await asyncio.sleep(0)
+    assert one.online == 1
+    return task
+
+
+async def ended(task: asyncio.Task[None]) -> None:
+    """Its end."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_background_runs_give_way(
+    network: HostNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No step is begun while somebody is served, nor in the moment after; then the run goes on."""
+    monkeypatch.setattr(host, "_QUIET_S", 0.1)
+    monkeypatch.setattr(host, "_QUIET_CHECKS", 1_000)
+    one = network.hosts[PartyId(1)]
+    begun: list[float] = []
+
+    def noting(setting: Setting) -> Steps[Heard]:
+        begun.append(time.monotonic())
+        return (yield from talk(setting))
+
+    online = await served(one)
+    way = {"background": True, "gives_way": lambda: True}
+    tasks = [begin(network.hosts[PartyId(party)], **way) for party in (2, 3, 4)]
+    own = asyncio.create_task(one.run(NAME, EPOCH, noting, background=True, gives_way=lambda: True))
+    await asyncio.sleep(0.3)
+    assert not begun
+    assert not any(task.done() for task in tasks)
+    await ended(online)
+    end = time.monotonic()
+    assert await values(own, *tasks) == [complete(party) for party in range(1, 5)]
+    assert begun[0] >= end + 0.09
+
+
+@pytest.mark.parametrize("urgent", [False, True])
+async def test_background_runs_do_not_stand_still(network: HostNetwork, urgent: bool) -> None:
+    """Under work without end they go on step by step, and at once when somebody waits for them."""
+    online = await served(network.hosts[PartyId(1)])
+    before = time.monotonic()
+    options = {"background": True, "gives_way": lambda: not urgent}
+    tasks = [begin(one, **options) for one in network.hosts.values()]
+    assert await values(*tasks) == [complete(party) for party in range(1, 5)]
+    # A twentieth of a second for the start and for each round.
+    assert (time.monotonic() - before >= 0.05 * ROUNDS) is not urgent
+    await ended(online)
 
 
 async def test_a_peer_can_wake_an_expected_run(network: HostNetwork) -> None:

@@ -201,8 +201,11 @@ async def test_used_records_go(
     assert kept == [False, False, True, True]
 
 
-async def test_production_waits_while_somebody_is_served(world: World) -> None:
+async def test_production_waits_while_somebody_is_served(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Online work first; a batch that a request waits for is made nevertheless."""
+    monkeypatch.setattr(host_module, "_QUIET_CHECKS", 10_000)
 
     def slow(setting: Setting) -> Steps[None]:
         yield Exchange({}, others(setting), lambda heard: len(heard) > 3)
@@ -216,6 +219,7 @@ async def test_production_waits_while_somebody_is_served(world: World) -> None:
         pool.begin(EPOCH)
     await asyncio.sleep(0.1)
     assert world.count(1, 0) == 0
+    monkeypatch.setattr(host_module, "_QUIET_CHECKS", 5)
     world.pools[1].reserve(EPOCH, request(1), 0, 4)
     await asyncio.wait_for(world.pools[1].take(EPOCH, 0, 4), WAIT_S)
     # A run that goes on for ever does not let the pool run dry.
