@@ -9,7 +9,8 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::group::{multiply, multiply_each, G1};
 use super::point::write;
-use super::state::{Contribution, Knowledge, Points, State};
+use super::shape::Points;
+use super::state::{Contribution, Knowledge, State};
 
 const SECRET_DOMAIN: &[u8] = b"tkms/crs/secret/v1";
 const CHALLENGE_DOMAIN: &[u8] = b"tkms/crs/knowledge/v1";

@@ -6,7 +6,7 @@
 //! that it knows the number, and forgets it. If one accepted party did, nobody knows a.
 //!
 //! ```text
-//! shape       how many points a parameter set needs, and the string made of them
+//! shape       the points of a string, how many a parameter set needs, the string made of them
 //! group       subgroup tests, multiplication by the curve's endomorphisms
 //! point       points and factors as bytes, as tfhe has them, and its pairing
 //! sum         sums of many points with short coefficients

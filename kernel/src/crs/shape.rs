@@ -7,9 +7,8 @@ use tfhe::core_crypto::prelude::LweCiphertextCount;
 use tfhe::zk::{CompactPkeCrs, CompactPkeZkScheme, ZkCompactPkeV2PublicParams};
 use tfhe_zk_pok::proofs::pke_v2::{compute_crs_params, Bound};
 
-use super::group::G1;
+use super::group::{G1, G2};
 use super::point::ToTfhe;
-use super::state::Points;
 use crate::error::{invalid, KernelError, Result};
 use crate::fhe::compact::{Crs, MAX_LIST_BITS, PACKED_BITS};
 use crate::fhe::parameters::ParameterSet;
@@ -24,6 +23,15 @@ const TOY: u8 = 255;
 const ZERO_PADDING: u64 = 1;
 
 const HASH_DOMAIN: &[u8] = b"tkms/crs/domains/v1";
+
+/// The points of a string.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Points {
+    /// g^(a^i) for i in 1..=2m without m + 1.
+    pub g: Vec<Affine<G1>>,
+    /// h^(a^i) for i in 1..=m.
+    pub h: Vec<Affine<G2>>,
+}
 
 /// What all strings of one ceremony have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

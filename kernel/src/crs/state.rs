@@ -7,13 +7,13 @@
 //! ```
 //! The punctured exponent m + 1 has no place in it, so nobody can fill it.
 
-use ark_ec::short_weierstrass::{Affine, SWCurveConfig};
+use ark_ec::short_weierstrass::SWCurveConfig;
 use sha3::{Digest, Sha3_256};
 use tfhe_zk_pok::curve_446::Fr;
 
 use super::group::{Group, G1, G2};
 use super::point::{self, SCALAR};
-use super::shape::Shape;
+use super::shape::{Points, Shape};
 use crate::error::{invalid, KernelError, Result};
 use crate::fhe::compact::Crs;
 
@@ -21,15 +21,6 @@ const MAGIC: &[u8; 8] = b"tkms-crs";
 const VERSION: u16 = 1;
 const SHAPE_BYTES: usize = 9;
 const HEADER: usize = MAGIC.len() + 2 + SHAPE_BYTES + 2 + 2 * SCALAR;
-
-/// The points of a string.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Points {
-    /// g^(a^i) for i in 1..=2m without m + 1.
-    pub g: Vec<Affine<G1>>,
-    /// h^(a^i) for i in 1..=m.
-    pub h: Vec<Affine<G2>>,
-}
 
 /// Proof that a contributor knows its factor: Schnorr's, made non-interactive.
 #[derive(Clone, Copy, PartialEq, Eq)]

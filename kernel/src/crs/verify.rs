@@ -20,7 +20,8 @@ use tfhe_zk_pok::curve_446::Fr;
 use super::contribute::challenge;
 use super::group::{check_group, multiply, G1, G2};
 use super::point::pairings_cancel;
-use super::state::{Contribution, Points, State};
+use super::shape::Points;
+use super::state::{Contribution, State};
 use super::sum::weighted;
 use crate::error::{KernelError, Result};
 
