@@ -1,7 +1,8 @@
 """What every request of the explorer passes first: bounds on its size, its kind and its rate.
 
 The explorer only reads: a request with a body, or with a longer address than any of its own, is refused
-before anything looks at it. One client has a token bucket; the table of clients is bounded.
+before anything looks at it. One client has a token bucket; the table of clients is bounded. Programs are
+refused with problem+json, browsers with a small page that asks for nothing else.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
+from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from edge.serving import problem_response
@@ -26,6 +28,18 @@ _HEADERS: Final = (
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 )
+
+# Nothing of it comes from the caller.
+_PAGE: Final = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+<h1>{title}</h1>
+<p>{detail}. <a href="/">Go to the first page</a></p>
+</html>
+"""
 
 
 class Buckets:
@@ -94,21 +108,30 @@ class Guard:
         address = len(scope.get("raw_path") or scope["path"].encode()) + len(scope["query_string"])
         if address > MAX_ADDRESS_BYTES:
             detail = f"at most {MAX_ADDRESS_BYTES} bytes of path and query"
-            return problem_response(414, "address too long", detail)
+            return _refused(scope, 414, "address too long", detail)
         if scope["method"] not in METHODS:
-            response = problem_response(405, "Method Not Allowed", "the explorer only reads")
+            response = _refused(scope, 405, "Method Not Allowed", "the explorer only reads")
             response.headers["Allow"] = ", ".join(METHODS)
             return response
         if _has_body(scope):
-            return problem_response(413, "body not read", "requests here have no body")
+            return _refused(scope, 413, "body not read", "requests here have no body")
         wait = self._buckets.take(client)
         if not wait and self._at_once.get(client, 0) >= MAX_AT_ONCE:
             wait = 1
         if wait:
-            response = problem_response(429, "too many requests", f"try again in {wait} s")
+            response = _refused(scope, 429, "too many requests", f"try again in {wait} s")
             response.headers["Retry-After"] = str(wait)
             return response
         return None
+
+
+def _refused(scope: Scope, status: int, title: str, detail: str) -> Response:
+    """For a person where a browser asks for a page, else for a program."""
+    accepted = b",".join(value for name, value in scope["headers"] if name == b"accept")
+    if b"text/html" in accepted and not scope["path"].startswith("/api/"):
+        words = {"title": title.capitalize(), "detail": detail.capitalize()}
+        return HTMLResponse(_PAGE.format(**words), status)
+    return problem_response(status, title, detail)
 
 
 def client_of(scope: Scope) -> str:

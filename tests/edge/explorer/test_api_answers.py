@@ -298,6 +298,31 @@ async def test_a_client_that_asks_too_often() -> None:
             assert response.status == 200
 
 
+async def test_a_person_is_refused_in_words() -> None:
+    """A browser that asks for a page shows one; the API speaks to programs whoever asks."""
+    browser = {"Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8"}
+    hostile = "/<script>alert(1)</script>"
+    async with (
+        serving(application(buckets=Buckets(rate=0.5, burst=1))) as url,
+        aiohttp.ClientSession(url, headers=browser) as session,
+    ):
+        async with session.get("/") as response:
+            assert response.status != 429
+        async with session.get(hostile) as response:
+            text = await response.text()
+            assert (response.status, response.content_type) == (429, "text/html")
+            assert response.headers["Retry-After"] == "2"
+            assert response.headers["X-Content-Type-Options"] == "nosniff"
+            assert "<h1>Too many requests</h1>" in text
+            assert "Try again in 2 s" in text
+            assert "script" not in text
+        async with session.get("/api/v1/things") as response:
+            assert await problem(response) == (429, "too many requests")
+        async with session.get("/" + "a" * MAX_ADDRESS_BYTES) as response:
+            assert (response.status, response.content_type) == (414, "text/html")
+            assert "Address too long" in await response.text()
+
+
 def test_buckets_fill_again_and_are_bounded() -> None:
     """On the long run the rate; the oldest client is forgotten."""
     now = [0.0]
