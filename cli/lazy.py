@@ -5,13 +5,16 @@ command stands in a table, the module behind it is imported on use.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 import click
 
 from cli.output import Terminal
+
+_Function = TypeVar("_Function", bound=Callable[..., Any])
 
 
 def _choose_output(context: click.Context, _: click.Parameter, value: str | None) -> None:
@@ -39,6 +42,17 @@ def output_option() -> click.Option:
         is_eager=True,
         callback=_choose_output,
         help="Form of the result on stdout [default: text].",
+    )
+
+
+def home_option(text: str = "Home that `tkms init` made.") -> Callable[[_Function], _Function]:
+    """Return `--home` of an operator's commands; TKMS_HOME stands for it too."""
+    return click.option(
+        "--home",
+        required=True,
+        type=click.Path(file_okay=False, path_type=Path),
+        envvar="TKMS_HOME",
+        help=text,
     )
 
 

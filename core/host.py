@@ -4,7 +4,7 @@ Rules
 1. One task a run feeds its machine, message after message. Online runs compute here or in the
    engine's threads; background runs in one thread of low priority, and on a stream of their own.
    A background run that gives way begins each step only once nobody has been served for a moment,
-   or after a twentieth of a second: it delays a run by one step at most, and never stands still.
+   or after a twentieth of a second: online runs meet few of its steps, and it never stands still.
 2. Messages that come before their run begins wait in `EarlyMessages`. Who asks for a run that
    policy wants to begin at the first message of a peer says so with `expect`.
 3. Who waits for a message for long asks its sender for everything: `again`, a message without

@@ -5,7 +5,7 @@ Rules
    request its slice of blocks (`LogEntry.first_block`), so parties agree without talking.
 2. A batch is a record. It is made by a background run of all parties, or fetched when peers have it.
 3. Below the low watermark batches are made until the high one is reached, one after the other. They
-   give way to online work (rule 1 of `core/host.py`), but for one that a request waits for.
+   give way to online work (rule 1 of `core/host.py`), unless a request waits for a batch.
 4. A block is for one request only. Requests and their slices are durable in the journal before they
    run, so a slice that overlaps another request's is refused also after a restart.
 5. A record is deleted some batches after everything in it belongs to closed requests.
@@ -61,6 +61,8 @@ class _Epoch:
     ready: set[int] = field(default_factory=set)
     slices: Slices = field(default_factory=Slices)
     wanted: set[int] = field(default_factory=set)
+    # Batches that a peer began: we take part, but give way as with our own.
+    begun: set[int] = field(default_factory=set)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     produced: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
@@ -203,7 +205,7 @@ class Pool:
             available = self.available(epoch_id)
             filling = available < (self._high if filling else self._low)
             number = self._next(epoch)
-            if not filling and not epoch.wanted:
+            if not filling and not epoch.wanted and not epoch.begun:
                 self._expect(epoch_id, epoch, number)
                 await epoch.changed.wait()
                 continue
@@ -215,6 +217,7 @@ class Pool:
                 continue
             epoch.ready.add(number)
             epoch.wanted.discard(number)
+            epoch.begun.discard(number)
             produced, epoch.produced = epoch.produced, asyncio.Event()
             produced.set()
 
@@ -226,10 +229,9 @@ class Pool:
             number += 1
 
     def _next(self, epoch: _Epoch) -> int:
-        """What a request waits for, else the first batch that is not here."""
-        if epoch.wanted:
-            return min(epoch.wanted)
-        return self._first_missing(epoch)
+        """The first that a request waits for or a peer began, else the first that is not here."""
+        called = epoch.wanted | epoch.begun
+        return min(called) if called else self._first_missing(epoch)
 
     @staticmethod
     def _first_missing(epoch: _Epoch) -> int:
@@ -242,9 +244,10 @@ class Pool:
     def _expect(self, epoch_id: int, epoch: _Epoch, number: int) -> None:
         """A peer that begins one of the next batches wakes us."""
 
-        def wake(wanted: int) -> None:
-            epoch.wanted.add(wanted)
-            epoch.changed.set()
+        def wake(begun: int) -> None:
+            if begun not in epoch.ready:
+                epoch.begun.add(begun)
+                epoch.changed.set()
 
         for ahead in range(number, number + _EXPECTED):
             self._host.expect(batch_name(epoch_id, ahead), lambda n=ahead: wake(n))  # type: ignore[misc]  # binds
@@ -254,8 +257,9 @@ class Pool:
         name = batch_name(epoch_id, number)
         if await self._records.fetch(name, epoch_id) is not None:
             return
+        # Whatever batch a request waits for: this one comes before it.
         wanted = self._epochs[epoch_id].wanted
-        making = asyncio.create_task(self._run(epoch_id, name, lambda: number not in wanted))
+        making = asyncio.create_task(self._run(epoch_id, name, lambda: not wanted))
         fetching = asyncio.create_task(self._fetch(epoch_id, name))
         try:
             await asyncio.wait({making, fetching}, return_when=asyncio.FIRST_COMPLETED)

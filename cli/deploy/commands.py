@@ -7,15 +7,9 @@ from pathlib import Path
 import click
 
 from cli.errors import ConfigError, UsageError
-from cli.lazy import TkmsCommand, TkmsGroup, terminal
+from cli.lazy import TkmsCommand, TkmsGroup, home_option, terminal
 
-_HOME = click.option(
-    "--home",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    envvar="TKMS_HOME",
-    help="Home that `tkms init` made.",
-)
+_HOME = home_option()
 _OUT = click.option(
     "--out",
     type=click.Path(file_okay=False, path_type=Path),

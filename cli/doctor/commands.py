@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from cli.lazy import TkmsCommand
+from cli.lazy import TkmsCommand, home_option
 
 if TYPE_CHECKING:
     from cli.findings import Finding
@@ -16,13 +16,7 @@ if TYPE_CHECKING:
     cls=TkmsCommand,
     example="tkms doctor --home DIR\ntkms doctor --home DIR --peer-rpc http://other:26657",
 )
-@click.option(
-    "--home",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    envvar="TKMS_HOME",
-    help="Home that `tkms init` made.",
-)
+@home_option()
 @click.option("--peer-rpc", "peers", multiple=True, help="RPC of another node: clocks; repeat.")
 @click.option(
     "--min-free-gib", type=float, default=10.0, show_default=True, help="Warn below this much room."

@@ -9,7 +9,7 @@ import click
 
 from cli.errors import UsageError
 from cli.governance import propose as governance_propose
-from cli.lazy import TkmsCommand, TkmsGroup, terminal
+from cli.lazy import TkmsCommand, TkmsGroup, home_option, terminal
 from cli.session import Session, with_session
 
 if TYPE_CHECKING:
@@ -27,13 +27,7 @@ def validator() -> None:
 
 
 @validator.command(cls=TkmsCommand, example="tkms validator key --home DIR")
-@click.option(
-    "--home",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    envvar="TKMS_HOME",
-    help="Home that `tkms init` made.",
-)
+@home_option()
 @click.pass_context
 def key(context: click.Context, home: Path) -> None:
     """Show node id, address and public key of a home; no secret is read out."""

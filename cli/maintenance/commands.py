@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.errors import CliError, ConfigError, UsageError
-from cli.lazy import TkmsCommand, terminal
+from cli.lazy import TkmsCommand, home_option, terminal
 
 if TYPE_CHECKING:
     from cli.home.files import OperatorFiles
@@ -17,13 +17,7 @@ if TYPE_CHECKING:
 
 # As node.toml names it: relative to the node's own folder.
 _CONNECTOR_CURSOR = '["../connector/cursor"]'
-_HOME = click.option(
-    "--home",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    envvar="TKMS_HOME",
-    help="Home that `tkms init` made.",
-)
+_HOME = home_option()
 
 
 @click.command(cls=TkmsCommand, example="tkms rollback --home DIR\ntkms rollback --home DIR --hard")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.errors import CliError, ConfigError, ExitCode, UsageError
-from cli.lazy import TkmsCommand, TkmsGroup, terminal
+from cli.lazy import TkmsCommand, TkmsGroup, home_option, terminal
 from cli.output import table
 
 if TYPE_CHECKING:
@@ -18,13 +18,7 @@ if TYPE_CHECKING:
     from ledger.restore import StateBuilder
     from wire.pb.tkms.state.v1 import state_pb2
 
-_HOME = click.option(
-    "--home",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    envvar="TKMS_HOME",
-    help="Home that `tkms init` made.",
-)
+_HOME = home_option()
 _HEIGHT = click.argument("height", type=click.IntRange(min=1))
 _APP_HASH = click.option(
     "--app-hash", help="What the chain signed for that height [default: the engine's own block]."

@@ -6,19 +6,13 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.errors import UsageError
-from cli.lazy import TkmsCommand, TkmsGroup, terminal
+from cli.lazy import TkmsCommand, TkmsGroup, home_option, terminal
 
 if TYPE_CHECKING:
     from cli.home.files import OperatorFiles
     from cli.operator.services import Node
 
-_HOME = click.option(
-    "--home",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    envvar="TKMS_HOME",
-    help="Home that `tkms init` made.",
-)
+_HOME = home_option()
 _LISTEN = click.option("--listen", required=True, help="host:port for its users.")
 _METRICS = click.option("--metrics-listen", default="", help="Its numbers and health; none.")
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from cli.errors import ConfigError, ExitCode
-from cli.lazy import TkmsCommand, TkmsGroup, terminal
+from cli.lazy import TkmsCommand, TkmsGroup, home_option, terminal
 from cli.output import table
 
 if TYPE_CHECKING:
@@ -14,13 +14,7 @@ if TYPE_CHECKING:
     from cli.home.files import OperatorFiles
     from cli.home.settings import SettingsFile
 
-_HOME = click.option(
-    "--home",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    envvar="TKMS_HOME",
-    help="Home that `tkms init` made.",
-)
+_HOME = home_option()
 
 
 @click.group(cls=TkmsGroup)

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from cli.errors import CliError, ConfigError, ExitCode, UsageError
-from cli.lazy import TkmsCommand, TkmsGroup, terminal
+from cli.lazy import TkmsCommand, TkmsGroup, home_option, terminal
 
 _FILE = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 _ROLES = ("admin", "registrar", "generator")
@@ -164,13 +164,7 @@ def validate(context: click.Context, file: Path) -> None:
 
 @genesis.command(cls=TkmsCommand, example="tkms genesis install genesis.json --home DIR")
 @_FILE
-@click.option(
-    "--home",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    envvar="TKMS_HOME",
-    help="Home that `tkms init` made.",
-)
+@home_option()
 @click.option("--peer", "peers", multiple=True, help="node-id@host:port, always redialled; repeat.")
 @click.option(
     "--card",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.errors import ConfigError, UsageError
-from cli.lazy import TkmsCommand, terminal
+from cli.lazy import TkmsCommand, home_option, terminal
 
 if TYPE_CHECKING:
     from cli.home.card import OperatorCard
@@ -25,13 +25,7 @@ _LONGEST_SOCKET_PATH = 103
     "    --party 1 --peer-address kms.example.org:7000 --storage-url https://storage.example.org",
 )
 @click.argument("moniker")
-@click.option(
-    "--home",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    envvar="TKMS_HOME",
-    help="Folder to make; it must be new or empty.",
-)
+@home_option("Folder to make; it must be new or empty.")
 @click.option("--chain-id", required=True, help="The chain, 1 to 50 characters.")
 @click.option(
     "--genesis",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cli.errors import CliError
-from cli.lazy import TkmsCommand, terminal
+from cli.lazy import TkmsCommand, home_option, terminal
 
 if TYPE_CHECKING:
     from cli.home.files import OperatorFiles
@@ -24,13 +24,7 @@ _POLL_S = 0.1
     example="tkms start --home DIR\n"
     "tkms start --home DIR --core --connector --relay --explorer --log-format json",
 )
-@click.option(
-    "--home",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    envvar="TKMS_HOME",
-    help="Home that `tkms init` made.",
-)
+@home_option()
 @click.option("--core", is_flag=True, help="Run the core too (HOME/core).")
 @click.option("--connector", is_flag=True, help="Run the connector too (HOME/connector).")
 @click.option("--relay", is_flag=True, help="Run the relay too (HOME/relay, `tkms add relay`).")
@@ -94,13 +88,7 @@ def start(
 
 
 @click.command(cls=TkmsCommand, example="tkms stop --home DIR")
-@click.option(
-    "--home",
-    required=True,
-    type=click.Path(file_okay=False, path_type=Path),
-    envvar="TKMS_HOME",
-    help="Home that `tkms start` runs.",
-)
+@home_option("Home that `tkms start` runs.")
 @click.option("--timeout", type=float, default=60.0, show_default=True, help="Seconds to wait.")
 @click.pass_context
 def stop(context: click.Context, home: Path, timeout: float) -> None:

@@ -206,14 +206,10 @@ async def test_production_waits_while_somebody_is_served(
 ) -> None:
     """Online work first; a batch that a request waits for is made nevertheless."""
     monkeypatch.setattr(host_module, "_QUIET_CHECKS", 10_000)
-
-    def slow(setting: Setting) -> Steps[None]:
-        yield Exchange({}, others(setting), lambda heard: len(heard) > 3)
-
     for number in range(1, 5):
         world.start(number)
     host = world.network.hosts[PartyId(1)]
-    online = asyncio.create_task(host.run(b"online", EPOCH, slow))
+    online = asyncio.create_task(host.run(b"online", EPOCH, endless))
     await asyncio.sleep(0)
     for pool in world.pools.values():
         pool.begin(EPOCH)
@@ -227,6 +223,38 @@ async def test_production_waits_while_somebody_is_served(
     online.cancel()
     with pytest.raises(asyncio.CancelledError):
         await online
+
+
+async def test_a_batch_that_a_peer_began_gives_way_too(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A core that is woken while it serves somebody goes on serving; a later request hurries what comes before it."""
+    for number in range(1, 5):
+        world.start(number).begin(EPOCH)
+    await until(lambda: all(pool.available(EPOCH) == HIGH for pool in world.pools.values()))
+    monkeypatch.setattr(host_module, "_QUIET_CHECKS", 10_000)
+    online = asyncio.create_task(world.network.hosts[PartyId(1)].run(b"online", EPOCH, endless))
+    next_batch = HIGH // BATCH_BLOCKS
+    for number in (2, 3, 4):
+        world.pools[number].reserve(EPOCH, request(1), 0, HIGH - LOW + 1)
+    await until(lambda: all(world.count(number, next_batch) for number in (2, 3, 4)))
+    await asyncio.sleep(0.1)
+    assert world.count(1, next_batch) == 0
+    pool = world.pools[1]
+    pool.reserve(EPOCH, request(1), 0, HIGH - LOW + 1)
+    first = (next_batch + 1) * BATCH_BLOCKS
+    pool.reserve(EPOCH, request(2), first, 4)
+    taken = await asyncio.wait_for(pool.take(EPOCH, first, 4), WAIT_S)
+    assert [part.name for part in taken] == [batch_name(EPOCH, next_batch + 1)]
+    assert world.count(1, next_batch) == 1
+    online.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await online
+
+
+def endless(setting: Setting) -> Steps[None]:
+    """Somebody is served for as long as the test wants."""
+    yield Exchange({}, others(setting), lambda heard: len(heard) > 3)
 
 
 async def test_an_epoch_that_is_over(world: World) -> None:
