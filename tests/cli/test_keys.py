@@ -102,6 +102,8 @@ class Served:
 @pytest.fixture
 def node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PlayedParties]:
     """A chain without keys; the environment names it, its validators and the administrator's account."""
+    # Another test may have left a log on stdout, and this one leaves a configured log alone.
+    structlog.reset_defaults()
     session_module._log_to_stderr()
     monkeypatch.setattr(requests, "_PHASE_POLL_S", 0.1)
     Keystore(tmp_path / "keys").add("admin", sha256(b"test account admin"), PASSPHRASE, light=True)

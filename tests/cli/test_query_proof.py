@@ -57,6 +57,8 @@ class Served:
 def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     """A served chain; the environment names it and its validators."""
     # What commands do, but before the application of this test logs for the first time.
+    # Another test may have left a log on stdout, and this one leaves a configured log alone.
+    structlog.reset_defaults()
     session_module._log_to_stderr()
     chain = Chain.start(tmp_path / "chain")
     made = Served(chain, RpcNode(chain))
