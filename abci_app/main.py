@@ -8,11 +8,8 @@ know; with 1 on any bug in executing a block: a node that cannot be sure of its 
 from __future__ import annotations
 
 import logging
-import signal
 import sys
 from pathlib import Path
-from queue import SimpleQueue
-from types import FrameType
 from typing import Final
 
 import structlog
@@ -21,6 +18,7 @@ from abci_app import disk, faults
 from abci_app.app import APP_VERSION, Application
 from abci_app.errors import HaltError
 from abci_app.grammar import Recorder, Watch
+from abci_app.life import Life
 from abci_app.observation.observer import Observer
 from abci_app.server import Server
 from abci_app.settings import NodeSettings, load
@@ -35,29 +33,6 @@ _EXIT_VERSION: Final = 10
 _SWITCH_SECONDS: Final = 0.001
 
 
-class _Life:
-    """Waits for a signal or for a bug."""
-
-    def __init__(self) -> None:
-        # Not an Event: a second signal inside of its lock would wait for ever.
-        self._ends: SimpleQueue[None] = SimpleQueue()
-        self.failure: Exception | None = None
-
-    def end(self, _signal: int, _frame: FrameType | None) -> None:
-        """Handle a signal."""
-        self._ends.put(None)
-
-    def fail(self, error: Exception) -> None:
-        """Take what ends the node from a connection's thread; the first one counts."""
-        if self.failure is None:
-            self.failure = error
-        self._ends.put(None)
-
-    def wait(self) -> None:
-        """Return when the process has to end."""
-        self._ends.get()
-
-
 def run(home: Path) -> None:
     """Serve the engine until a signal; SystemExit(1) after a bug.
 
@@ -68,9 +43,7 @@ def run(home: Path) -> None:
     """
     settings = load(home)
     configure_logs(settings)
-    life = _Life()
-    signal.signal(signal.SIGTERM, life.end)
-    signal.signal(signal.SIGINT, life.end)
+    life = Life()
     sys.setswitchinterval(_SWITCH_SECONDS)
     try:
         error = _serve(home, settings, life)
@@ -84,7 +57,7 @@ def run(home: Path) -> None:
     _LOG.info("stopped")
 
 
-def _serve(home: Path, settings: NodeSettings, life: _Life) -> Exception | None:
+def _serve(home: Path, settings: NodeSettings, life: Life) -> Exception | None:
     """Serve the engine until the end; what ended it, None for a signal."""
     planned = faults.load(home, allowed=settings.developer_faults)
     if settings.developer_faults:
