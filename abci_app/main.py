@@ -16,9 +16,9 @@ import structlog
 
 from abci_app import disk, faults
 from abci_app.app import APP_VERSION, Application
+from abci_app.ending import Ending
 from abci_app.errors import HaltError
 from abci_app.grammar import Recorder, Watch
-from abci_app.life import Life
 from abci_app.observation.observer import Observer
 from abci_app.server import Server
 from abci_app.settings import NodeSettings, load
@@ -43,10 +43,10 @@ def run(home: Path) -> None:
     """
     settings = load(home)
     configure_logs(settings)
-    life = Life()
+    ending = Ending()
     sys.setswitchinterval(_SWITCH_SECONDS)
     try:
-        error = _serve(home, settings, life)
+        error = _serve(home, settings, ending)
     except (OSError, LedgerError) as failure:
         known = isinstance(failure, VersionError)
         if not known and disk.find(failure, settings.database) is None:
@@ -57,7 +57,7 @@ def run(home: Path) -> None:
     _LOG.info("stopped")
 
 
-def _serve(home: Path, settings: NodeSettings, life: Life) -> Exception | None:
+def _serve(home: Path, settings: NodeSettings, ending: Ending) -> Exception | None:
     """Serve the engine until the end; what ended it, None for a signal."""
     planned = faults.load(home, allowed=settings.developer_faults)
     if settings.developer_faults:
@@ -70,7 +70,7 @@ def _serve(home: Path, settings: NodeSettings, life: Life) -> Exception | None:
     server = Server(
         settings.proxy_socket,
         application,
-        life.fail,
+        ending.fail,
         watch=_watch(settings, store),
         faults=planned,
     )
@@ -85,11 +85,11 @@ def _serve(home: Path, settings: NodeSettings, life: Life) -> Exception | None:
         app_hash=app_hash,
         app_version=APP_VERSION,
     )
-    life.wait()
+    ending.wait()
     observer.stop()
     server.stop()
     application.close()
-    return life.failure
+    return ending.failure
 
 
 def _watch(settings: NodeSettings, store: Store) -> Watch | None:

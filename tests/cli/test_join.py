@@ -41,7 +41,7 @@ def test_a_follower_begins_with_a_snapshot(tmp_path: Path) -> None:
             assert node["phase"] == "following", (node, late.log()[-2000:])
             assert node["earliest_height"] > 1
             assert late.tkms("stop")["stopped"] is True
-            assert process.wait(10) == 0
+            assert process.wait(60) == 0
     again = late.tkms("snapshot", "join", "--server", "http://a", "--server", "http://b", code=3)
     assert again["error"]["reason"] == "HOME_IN_USE"
     assert late.tkms("stop", code=4)["error"]["reason"] == "NOT_RUNNING"

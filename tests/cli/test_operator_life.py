@@ -116,7 +116,7 @@ def test_orphans_are_ended_in_order(tmp_path: Path) -> None:
         record = {"supervisor": 1, "pids": [node.pid, engine.pid, foreign.pid]}
         (home / supervisor_client.RUNNING).write_text(json.dumps(record))
         assert leftovers.end_gently(home)
-        assert (node.wait(5), engine.wait(5)) == (0, 0)
+        assert (node.wait(60), engine.wait(60)) == (0, 0)
         ends = [float((home / name).read_text()) for name in ("engine", "node")]
         assert ends == sorted(ends)
         assert foreign.poll() is None

@@ -153,7 +153,7 @@ async def test_request_is_answered_and_process_stops_cleanly(tmp_path: Path) -> 
         request = await parts.open_request()
         await parts.answered()
         process.terminate()
-        assert await asyncio.wait_for(process.wait(), 10) == 0
+        assert await asyncio.wait_for(process.wait(), 60) == 0
         assert parts.status(request).answered == [1]
         assert parts.core.missing == []
         async with ChainRpc(parts.node.url) as rpc:
@@ -181,7 +181,7 @@ async def test_kill_at_random_moments_gives_exactly_one_effect(tmp_path: Path, s
         await parts.answered()
         await parts.idle()
         process.terminate()
-        assert await asyncio.wait_for(process.wait(), 10) == 0
+        assert await asyncio.wait_for(process.wait(), 60) == 0
         assert sorted(parts.effects()) == sorted(str(request) for request in parts.opened)
         assert parts.node.lost > 0
         for request in parts.opened:

@@ -59,7 +59,7 @@ async def test_numbers_of_a_working_connector(tmp_path: Path) -> None:
         assert (status, json.loads(body)["phase"]) == (200, "running")
         assert (await asyncio.to_thread(fetch, f"{url}/readyz"))[0] == 200
         process.terminate()
-        assert await asyncio.wait_for(process.wait(), 10) == 0
+        assert await asyncio.wait_for(process.wait(), 60) == 0
 
 
 def test_health_says_what_is_wrong() -> None:

@@ -334,6 +334,10 @@ class TestHostilePeers:
         for number in range(5000):
             one.receive(PartyId(2), self.again(session_id(NAME)))
             one.receive(PartyId(2), self.again(session_id(str(number).encode())))
+        async with asyncio.timeout(WAIT_S):
+            while len(network.log) < ROUNDS:  # noqa: ASYNC110 - repeats are sent by a task
+                await asyncio.sleep(0.005)
+        # Were there more answers, they would come now.
         await asyncio.sleep(0.05)
         repeated = [message.round_message.repeated for _, _, message in network.log]
         assert repeated == [True] * ROUNDS

@@ -14,7 +14,7 @@ from wire.ids import PartyId
 from wire.pb.tkms.config.v1 import config_pb2
 from wire.pb.tkms.peer.v1 import peer_pb2
 
-WAIT_S = 5.0
+WAIT_S = 30.0
 
 
 class Core:

@@ -39,7 +39,7 @@ async def serving(app: Starlette, name: str = "test") -> AsyncIterator[str]:
 
     server.startup = startup
     task = asyncio.create_task(server.serve())
-    await asyncio.wait_for(started.wait(), 10)
+    await asyncio.wait_for(started.wait(), 30)
     try:
         yield server.url
     finally:

@@ -62,7 +62,7 @@ async def submit(stub: Any, here: World, number: int) -> bytes | None:
     """One submission under its own nonce; None where nobody answered."""
     request = here.submission("a", nonce=number.to_bytes(16, "big"))
     try:
-        response = await stub.Submit(request, timeout=5)
+        response = await stub.Submit(request, timeout=30)
     except grpc.aio.AioRpcError:
         return None
     return bytes(response.submission.request_id)

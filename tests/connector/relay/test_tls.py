@@ -73,7 +73,7 @@ async def info(address: str, credentials: grpc.ChannelCredentials | None) -> Any
     )
     async with channel:
         stub = gateway_pb2_grpc.GatewayServiceStub(channel)
-        return await stub.GetChainInfo(pb.GetChainInfoRequest(), timeout=3)
+        return await stub.GetChainInfo(pb.GetChainInfoRequest(), timeout=30)
 
 
 async def test_network_addresses_speak_tls_and_know_their_clients(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def api_in_a_thread(world: World) -> Iterator[str]:
 
     thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
     thread.start()
-    assert started.wait(10)
+    assert started.wait(30)
     yield ready[0]
     loop.call_soon_threadsafe(stop.set)
     thread.join(20)

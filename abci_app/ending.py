@@ -1,4 +1,4 @@
-"""How long a node's process lives: until a signal, or until something in it says that it must end.
+"""What ends a node's process: a signal, or something in it that must not go on.
 
 Python runs a signal's handler in the main thread, between two instructions. A handler that wakes a queue, a
 lock or an event may therefore run inside that very primitive: `queue.SimpleQueue` loses its wakening so when
@@ -18,7 +18,7 @@ from typing import Final
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 
 
-class Life:
+class Ending:
     """Waits for a signal or for a failure; made and waited for by the main thread."""
 
     def __init__(self) -> None:
