@@ -18,7 +18,7 @@ from bench.engine_inprocess import SEED, VALUES, ordinary_key, squashed_values
 from bench.engine_party import EPOCH, POOL_BLOCKS, Order
 from bench.report import Row, quantile_row, row
 from core.certificates import generate, to_der
-from tests.support.core_network import free_port
+from tests.support.ports import free_port
 from wire.pb.tkms.config.v1 import config_pb2
 
 LABELS = {name: fhe_type for name, (fhe_type, _) in VALUES.items()}

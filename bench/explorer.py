@@ -22,6 +22,7 @@ from edge.explorer.index.database import create
 from edge.explorer.index.fill import Filler
 from edge.explorer.index.follower import Follower
 from edge.explorer.reader import Reader
+from tests.support.ports import free_port
 
 _REQUESTS: Final = 100_000
 _A_BLOCK: Final = 20
@@ -83,7 +84,7 @@ def _indexed(path: Path, history: History) -> list[float]:
 @contextmanager
 def _served(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
     """The explorer as operators run it; its node is away, which no page waits for."""
-    port = _free_port()
+    port = free_port()
     config = folder / "explorer.toml"
     config.write_text(_SETTINGS.format(port=port))
     command = [sys.executable, "-m", "cli", "explorer", "run", "--config", str(config)]
@@ -141,14 +142,6 @@ def _pages(port: int, index: Path, history: History, rounds: int) -> list[float]
                 raise RuntimeError(f"{path} gives {response.status}")
     connection.close()
     return samples
-
-
-def _free_port() -> int:
-    import socket  # noqa: PLC0415 - for a number only
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _await_port(port: int) -> None:

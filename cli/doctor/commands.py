@@ -21,8 +21,21 @@ if TYPE_CHECKING:
 @click.option(
     "--min-free-gib", type=float, default=10.0, show_default=True, help="Warn below this much room."
 )
+@click.option(
+    "--max-fsync-ms",
+    type=float,
+    default=20.0,
+    show_default=True,
+    help="Warn when a synced write of 4 KiB takes longer.",
+)
 @click.pass_context
-def doctor(context: click.Context, home: Path, peers: tuple[str, ...], min_free_gib: float) -> None:
+def doctor(
+    context: click.Context,
+    home: Path,
+    peers: tuple[str, ...],
+    min_free_gib: float,
+    max_fsync_ms: float,
+) -> None:
     """Check ports, clock, disk, descriptors, versions, settings, genesis, keys, databases, heights.
 
     Nothing is changed. Exit code 0: good; 8: something warns; 1: something is wrong.
@@ -32,12 +45,14 @@ def doctor(context: click.Context, home: Path, peers: tuple[str, ...], min_free_
     from cli.operator.config import show_findings  # noqa: PLC0415 - keeps `--help` quick
 
     files = OperatorFiles.of(home)
-    found = examine(files, peers, min_free_gib)
+    found = examine(files, peers, min_free_gib, max_fsync_ms)
     show_findings(context, files, found)
     context.exit(int(exit_code(found)))
 
 
-def examine(files: "OperatorFiles", peers: tuple[str, ...], min_free_gib: float) -> "list[Finding]":
+def examine(
+    files: "OperatorFiles", peers: tuple[str, ...], min_free_gib: float, max_fsync_ms: float
+) -> "list[Finding]":
     """Run every check; one that fails does not keep the others from running."""
     from cli.doctor import home as doctor_home  # noqa: PLC0415
     from cli.doctor import machine as doctor_machine  # noqa: PLC0415
@@ -57,7 +72,7 @@ def examine(files: "OperatorFiles", peers: tuple[str, ...], min_free_gib: float)
         ("keys", lambda: doctor_home.keys(files)),
         ("ports", lambda: doctor_machine.ports(files)),
         ("descriptors", lambda: doctor_machine.descriptors(files)),
-        ("disk", lambda: doctor_machine.disk(files, min_free_gib)),
+        ("disk", lambda: doctor_machine.disk(files, min_free_gib, max_fsync_ms)),
         ("clock", lambda: doctor_machine.clock(files, peers)),
         ("databases", lambda: doctor_home.databases(files, running)),
         ("heights", lambda: doctor_home.heights(files, running)),

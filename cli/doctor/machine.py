@@ -21,7 +21,7 @@ from cli.supervision import leftovers
 _GIB = 2**30
 _LEAST_FREE_GIB = 1
 _FSYNC_BYTES, _FSYNC_ROUNDS = 4096, 20
-_SLOW_FSYNC_MS, _HOPELESS_FSYNC_MS = 20.0, 200.0
+_HOPELESS_FSYNC_MS = 200.0
 _TICK_S, _LARGEST_JUMP_S = 0.2, 0.05
 _LARGEST_SKEW_S = 5.0
 # What the engine keeps open beside connections: logs, databases, sockets.
@@ -88,7 +88,7 @@ def clock(files: OperatorFiles, peers: tuple[str, ...]) -> list[Finding]:
     return found
 
 
-def disk(files: OperatorFiles, least_free_gib: float) -> list[Finding]:
+def disk(files: OperatorFiles, least_free_gib: float, longest_fsync_ms: float) -> list[Finding]:
     """Whether there is room, and how long a synced write takes."""
     usage = shutil.disk_usage(files.home)
     free = usage.free / _GIB
@@ -101,9 +101,9 @@ def disk(files: OperatorFiles, least_free_gib: float) -> list[Finding]:
         first = ok("disk", room)
     took = _fsync_ms(files.home / "data")
     speed = f"a synced write of 4 KiB takes {took:.1f} ms (median of {_FSYNC_ROUNDS})"
-    if took > _HOPELESS_FSYNC_MS:
+    if took > max(_HOPELESS_FSYNC_MS, longest_fsync_ms):
         return [first, error("disk", speed, "each block waits for several: use a local SSD")]
-    if took > _SLOW_FSYNC_MS:
+    if took > longest_fsync_ms:
         return [first, warning("disk", speed, "each block waits for several: use a local SSD")]
     return [first, ok("disk", speed)]
 

@@ -23,7 +23,7 @@ from cli.home.files import OperatorFiles, read_toml
 if TYPE_CHECKING:
     from client.rpc import ChainRpc
 
-TIMEOUT_S = 3.0
+TIMEOUT_S = 10.0
 _TROUBLED = ("failed", "back-off")
 _SIGNED = 2
 

@@ -250,7 +250,7 @@ def test_an_application_below_the_oldest_block_is_refused(
     node = assemble("high", "high")
     with served(node, pruning(2)) as seen:
         node.start_engine()
-        until(lambda: seen.height >= kept.high + 4, "some blocks", seconds=20)
+        until(lambda: seen.height >= kept.high + 4, "some blocks")
         base = kept.low + 2
         until(
             lambda: int(node.call("status")["sync_info"]["earliest_block_height"]) > base,

@@ -139,7 +139,7 @@ def test_an_engine_with_a_mempool_of_the_application_gets_an_answer(tmp_path: Pa
         right.start()
         with served(wrong) as seen:
             wrong.start_engine()
-            until(lambda: seen.height > 5, "the second node is there", seconds=20)
+            until(lambda: seen.height > 5, "the second node is there")
             transfer = bank_pb2.Transfer(recipient=bytes(BOB.address), amount=1)
             raw = build(
                 ALICE,
@@ -151,8 +151,8 @@ def test_an_engine_with_a_mempool_of_the_application_gets_an_answer(tmp_path: Pa
             )
             assert right.send(raw)["code"] == 0
             # A transaction of a peer.
-            until(lambda: seen.calls["insert_tx"] > 0, "the transaction travels", seconds=20)
-            until(lambda: seen.calls["reap_txs"] > 0, "the engine asks for some", seconds=20)
+            until(lambda: seen.calls["insert_tx"] > 0, "the transaction travels")
+            until(lambda: seen.calls["reap_txs"] > 0, "the engine asks for some")
             before = seen.height
             until(lambda: seen.height >= before + 3, "more blocks")
     finally:

@@ -151,7 +151,7 @@ def test_who_does_not_read_holds_up_nobody(served: Served) -> None:
     assert good.receive().echo.message == "3"
     begun = time.monotonic()
     server.stop()
-    assert time.monotonic() - begun < server_module._STOP_SECONDS + 5
+    assert time.monotonic() - begun < server_module._STOP_SECONDS + 30
     assert good.receive() is None
     assert failures.errors == []
     slow.socket.close()
@@ -170,7 +170,7 @@ def test_half_a_request_holds_up_nobody(served: Served) -> None:
     assert good.receive().echo.message == "4"
     begun = time.monotonic()
     server.stop()
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - begun < server_module._STOP_SECONDS
     for peer in (half, much, good):
         assert peer.receive() is None
         peer.socket.close()

@@ -21,6 +21,13 @@ pytestmark = [
 ]
 
 HEIGHT = 3
+# A test sees the pause and sends its signal within it.
+PAUSE_SECONDS = 4
+
+
+def paused(node: ValidatorNode) -> bool:
+    """Whether the planned fault has begun."""
+    return any(line["event"] == "fault on purpose" for line in node.lines())
 
 
 @pytest.fixture
@@ -43,9 +50,9 @@ def node(tmp_path: Path) -> Iterator[ValidatorNode]:
 )
 def test_sigterm_inside_a_block(node: ValidatorNode, point: str, committed: bool) -> None:
     """The method that runs is finished and answered: what is written, the engine knows."""
-    node.plan_fault(point, HEIGHT, "pause", 1)
+    node.plan_fault(point, HEIGHT, "pause", PAUSE_SECONDS)
     node.start()
-    until(lambda: node.lines()[-1]["event"] == "fault on purpose", "the pause")
+    until(lambda: paused(node), "the pause")
     assert node.application is not None
     node.application.send_signal(signal.SIGTERM)
     assert node.await_end() == 0
@@ -66,7 +73,7 @@ def test_what_is_committed_is_answered_before_the_end(tmp_path: Path, point: str
     """SIGTERM between the write and the answer: the peer has its answer, then the connection ends."""
     node = ValidatorNode(tmp_path, "")
     (tmp_path / "app").mkdir()
-    node.plan_fault(point, 1, "pause", 1)
+    node.plan_fault(point, 1, "pause", PAUSE_SECONDS)
     chain = Chain(tmp_path / "requests", genesis())
     node.start_application()
     try:
@@ -80,7 +87,7 @@ def test_what_is_committed_is_answered_before_the_end(tmp_path: Path, point: str
             assert answer is not None
         app_hash = answer.finalize_block.app_hash
         peer.send(abci_pb2.Request(commit=abci_pb2.RequestCommit()))
-        until(lambda: node.lines()[-1]["event"] == "fault on purpose", "the pause")
+        until(lambda: paused(node), "the pause")
         assert node.application is not None
         node.application.send_signal(signal.SIGTERM)
         answer = peer.receive()
@@ -97,9 +104,9 @@ def test_what_is_committed_is_answered_before_the_end(tmp_path: Path, point: str
 
 def test_a_second_signal_does_not_cut_the_first_short(node: ValidatorNode) -> None:
     """An impatient operator still gets an orderly end."""
-    node.plan_fault("inside-write", HEIGHT, "pause", 1)
+    node.plan_fault("inside-write", HEIGHT, "pause", PAUSE_SECONDS)
     node.start()
-    until(lambda: node.lines()[-1]["event"] == "fault on purpose", "the pause")
+    until(lambda: paused(node), "the pause")
     assert node.application is not None
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGTERM):
         node.application.send_signal(number)

@@ -89,14 +89,16 @@ def test_doctor_looks_at_both(operator: Operator) -> None:
     """Healthy as made; a secret open to others and a foreign chain are found and named."""
     operator.tkms(*_RELAY)
     operator.tkms(*_EXPLORER)
-    healthy = operator.tkms("doctor", "--min-free-gib", "0")["findings"]
+    healthy = operator.tkms("doctor", "--min-free-gib", "0", "--max-fsync-ms", "1e9")["findings"]
     assert [found for found in healthy if found["severity"] in {"warning", "error"}] == []
     assert {"relay.toml", "explorer.toml"} <= {found["check"] for found in healthy}
     secret = operator.home / "relay" / "account.key"
     secret.chmod(0o644)
     path = operator.home / "explorer" / "explorer.toml"
     path.write_text(path.read_text().replace(CHAIN_ID, "another-chain"))
-    found = operator.tkms("doctor", "--min-free-gib", "0", code=1)["findings"]
+    found = operator.tkms("doctor", "--min-free-gib", "0", "--max-fsync-ms", "1e9", code=1)[
+        "findings"
+    ]
     bad = [str(finding) for finding in found if finding["severity"] == "error"]
     assert len(bad) == 2
     assert any(str(secret) in words for words in bad)

@@ -36,7 +36,9 @@ def test_a_follower_begins_with_a_snapshot(tmp_path: Path) -> None:
         joined = late.tkms("snapshot", "join", *(p for url in servers for p in ("--server", url)))
         assert joined["trust_height"] >= 8
         with late.running("--restarts", "0", height=0) as process:
-            until(lambda: late.height() > joined["trust_height"], "it follows", 90)
+            until(
+                lambda: late.height() > joined["trust_height"] and late.follows(), "it follows", 90
+            )
             node = late.tkms("status")["nodes"][0]
             assert node["phase"] == "following", (node, late.log()[-2000:])
             assert node["earliest_height"] > 1

@@ -256,7 +256,7 @@ def test_states(tkms: Any, node: PlayedParties) -> None:
         ("revoke", ("--yes",), "revoked"),
         ("destroy", ("--yes",), "destroyed"),
     ):
-        code, made, _ = tkms("fhe-key", action, key_id, *options, "--in", "30")
+        code, made, _ = tkms("fhe-key", action, key_id, *options, "--in", "100")
         assert code == ExitCode.OK, made
         assert (made["kind"], made["scheduled"]) == ("key", True)
         settle(tkms, made)

@@ -80,12 +80,14 @@ def test_a_killed_process_comes_back(operator: Operator, name: str) -> None:
 
 
 def test_a_killed_supervisor_leaves_nothing_in_the_way(operator: Operator) -> None:
-    """The next start ends the orphans, engine first, and the chain goes on."""
+    """The next start ends the orphans that are still there, and the chain goes on.
+
+    The first line that one of them writes into the pipe of its dead supervisor ends it too.
+    """
     with operator.running() as process:
         orphans = [_pid(operator, name) for name in ("node", "engine")]
         process.kill()
         process.wait()
-        assert not any(_gone(pid) for pid in orphans)
     with operator.running(height=0):
         until(lambda: all(_gone(pid) for pid in orphans), "orphans are ended")
         until(lambda: operator.height() > 0, "the engine is back")

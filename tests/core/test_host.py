@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from core import early, host, repeats
+from core import early, host
 from core.circles import Address
 from core.early import EarlyMessages
 from core.errors import RunAborted
@@ -37,7 +37,6 @@ async def network(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[HostNetwork]
     """Four parties that repair quickly."""
     monkeypatch.setattr(host, "_SOON_S", 0.02)
     monkeypatch.setattr(host, "_FIRST_ASK_S", 0.05)
-    monkeypatch.setattr(repeats, "FIRST_PAUSE_S", 0.01)
     made = HostNetwork(4, 1)
     made.start_all()
     yield made
@@ -159,8 +158,9 @@ async def test_silence_costs_one_timer(network: HostNetwork) -> None:
     before = clock()
     tasks = [begin(one, round_timeout_s=0.5) for one in network.hosts.values()]
     assert await values(*tasks) == [complete(party, without=(4,)) for party in (1, 2, 3)]
-    # One timer, not one a round; a busy machine is slower than both.
-    assert 0.5 <= clock() - before < 0.5 * ROUNDS
+    assert clock() - before >= 0.5
+    # One timer, not one a round.
+    assert max(one.timeouts for one in network.hosts.values()) == 1
 
 
 async def test_asynchronous_rounds_wait_for_nobody_in_particular(network: HostNetwork) -> None:
@@ -278,22 +278,27 @@ async def test_background_runs_give_way(
     await asyncio.sleep(0.3)
     assert not begun
     assert not any(task.done() for task in tasks)
-    await ended(online)
     end = time.monotonic()
+    await ended(online)
     assert await values(own, *tasks) == [complete(party) for party in range(1, 5)]
     assert begun[0] >= end + 0.09
 
 
 @pytest.mark.parametrize("urgent", [False, True])
-async def test_background_runs_do_not_stand_still(network: HostNetwork, urgent: bool) -> None:
+async def test_background_runs_do_not_stand_still(
+    network: HostNetwork, monkeypatch: pytest.MonkeyPatch, urgent: bool
+) -> None:
     """Under work without end they go on step by step, and at once when somebody waits for them."""
+    # Long where nobody may wait for it, so that a busy machine is not taken for giving way.
+    monkeypatch.setattr(host, "_QUIET_S", 2.0 if urgent else 0.01)
     online = await served(network.hosts[PartyId(1)])
     before = time.monotonic()
     options = {"background": True, "gives_way": lambda: not urgent}
     tasks = [begin(one, **options) for one in network.hosts.values()]
     assert await values(*tasks) == [complete(party) for party in range(1, 5)]
-    # A twentieth of a second for the start and for each round.
-    assert (time.monotonic() - before >= 0.05 * ROUNDS) is not urgent
+    took = time.monotonic() - before
+    # Five checks for the start and for each round.
+    assert took < 10.0 if urgent else took >= 0.05 * ROUNDS
     await ended(online)
 
 
@@ -342,8 +347,12 @@ class TestHostilePeers:
         repeated = [message.round_message.repeated for _, _, message in network.log]
         assert repeated == [True] * ROUNDS
 
-    async def test_another_epoch_is_not_told(self, network: HostNetwork, tmp_path: Path) -> None:
+    async def test_another_epoch_is_not_told(
+        self, network: HostNetwork, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Party 2 of another epoch is another person."""
+        # What is repeated unasked would be taken for an answer.
+        monkeypatch.setattr(host, "_SOON_S", WAIT_S)
         one = network.start(1, open_vault(tmp_path / "vault", "clear", None))
         tasks = [begin(end, durable=True) for end in network.hosts.values()]
         await values(*tasks)

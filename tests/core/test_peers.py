@@ -16,7 +16,7 @@ from core.frames import REFUSED, UNKNOWN_EPOCH, Frames, Numbers, frame
 from core.links import Link
 from core.peers import Peers
 from core.tls import Identity, client_context
-from tests.support.core_network import free_port
+from tests.support.ports import free_port
 from wire.ids import PartyId
 from wire.pb.tkms.config.v1 import config_pb2
 from wire.pb.tkms.peer.v1 import peer_pb2

@@ -75,8 +75,8 @@ class End:
 def circle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Circle:
     """Small parts, short waits."""
     monkeypatch.setattr(module, "PART_BYTES", 1000)
-    monkeypatch.setattr(module, "_FACTS_S", 0.2)
-    monkeypatch.setattr(module, "_PART_S", 0.1)
+    monkeypatch.setattr(module, "_FACTS_S", 2.0)
+    monkeypatch.setattr(module, "_PART_S", 1.0)
     return Circle(tmp_path)
 
 

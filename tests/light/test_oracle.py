@@ -278,8 +278,8 @@ def test_our_own_chain_takes_evidence_and_lives(tmp_path: Path) -> None:
 def committed(node: EngineNode, evidence: dict[str, Any]) -> None:
     """Assert that a block carries evidence of the same conflicting header."""
     wanted = evidence["value"]["ConflictingBlock"]["signed_header"]["commit"]["block_id"]["hash"]
-    start = max(1, node.height() - 5)
-    for height in range(start, start + 30):
+    start = max(1, node.height() - 50)
+    for height in range(start, start + 100):
         node.await_height(height)
         block = node.call("block", height=str(height))["block"]
         for entry in block["evidence"]["evidence"]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import dataclasses
-import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from core.settings import FaultMode, Settings
 from core.vault import from_settings, make_private_folder, write_private
 from mpc.dealing import Deal, Material
 from tests.support.made_chain import MadeChain
+from tests.support.ports import free_port
 from wire.digests import sha3_256, sha256
 from wire.fhe import pool_blocks
 from wire.ids import KeyId, PartyId
@@ -29,13 +29,6 @@ from wire.signing import Secp256k1Signer
 
 WAIT_S = 60.0
 FORMAT = 2
-
-
-def free_port() -> int:
-    """A port of loopback that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def signing_secret(party: int) -> bytes:

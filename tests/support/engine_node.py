@@ -21,6 +21,7 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from tests.support.light_twin import Maker, address
+from tests.support.ports import free_port
 
 _CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tkms/bin"
 ENGINE = Path(os.environ.get("TKMS_COMETBFT", _CACHE / "cometbft-v0.40.0"))
@@ -200,13 +201,6 @@ def wait_for(done: Callable[[], bool], what: str) -> None:
                 return
         time.sleep(0.05)
     raise AssertionError(f"timed out: {what}")
-
-
-def free_port() -> int:
-    """A port that nobody has right now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class LyingNode:

@@ -11,7 +11,7 @@ from core.isolation import development
 from core.isolation.release_server import ReleaseServer
 from core.isolation.release_settings import load
 from core.vault import make_private_folder, write_private
-from tests.support.core_network import free_port
+from tests.support.ports import free_port
 
 IMAGE = b"image of the core"
 

@@ -70,14 +70,21 @@ class Operator:
 
     def height(self) -> int:
         """Latest height; 0 where nothing answers."""
+        return int(self._sync_info().get("latest_block_height", 0))
+
+    def follows(self) -> bool:
+        """Whether it has caught up with its peers and takes part."""
+        return self._sync_info().get("catching_up") is False
+
+    def _sync_info(self) -> dict[str, Any]:
         import urllib.request
 
         try:
-            with urllib.request.urlopen(f"{self.url}/status", timeout=2) as answer:  # noqa: S310
-                document = json.load(answer)
+            with urllib.request.urlopen(f"{self.url}/status", timeout=20) as answer:  # noqa: S310
+                found: dict[str, Any] = json.load(answer)["result"]["sync_info"]
         except (OSError, ValueError):
-            return 0
-        return int(document["result"]["sync_info"]["latest_block_height"])
+            return {}
+        return found
 
     @contextmanager
     def running(self, *options: str, height: int = 2) -> Iterator["subprocess.Popen[str]"]:

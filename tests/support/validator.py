@@ -15,7 +15,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -24,6 +23,7 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from google.protobuf import json_format
@@ -31,6 +31,7 @@ from google.protobuf import json_format
 from abci_app.grammar import Record
 from cli.engine.home import EngineIdentity, initialise
 from tests.support.chain import CHAIN_ID, genesis
+from tests.support.ports import free_port
 from wire.pb.tkms.state.v1 import state_pb2
 
 # The engine that is shipped; TKMS_COMETBFT names another, the released one for instance.
@@ -41,13 +42,6 @@ PATIENCE_SECONDS = 90.0
 ORPHAN_SECONDS = 5.0
 _POLL_SECONDS = 0.02
 _STATEMENTS = ("appHeight", "storeHeight", "stateHeight")
-
-
-def free_port() -> int:
-    """A port of the loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @dataclass
@@ -66,6 +60,8 @@ class ValidatorNode:
     _lines: list[dict[str, Any]] = field(default_factory=list)
     _read: int = 0
     _committed: dict[int, str] = field(default_factory=dict)
+    # Loads read the height beside the test.
+    _reading: Lock = field(default_factory=Lock, repr=False, compare=False)
 
     @classmethod
     def make(
@@ -229,6 +225,10 @@ class ValidatorNode:
 
     def lines(self) -> list[dict[str, Any]]:
         """Log of the application; a line that a kill cut is left out."""
+        with self._reading:
+            return self._read_lines()
+
+    def _read_lines(self) -> list[dict[str, Any]]:
         path = self.home / "app.log"
         if not path.exists():
             return self._lines

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -117,6 +118,7 @@ def test_silent_peers_do_not_lock_others_out(patient: Patient) -> None:
         try:
             assert fetch(f"{patient.listener.url}/healthz")[0] == 200
         except OSError:
+            time.sleep(0.02)
             continue
         break
     else:

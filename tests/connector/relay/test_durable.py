@@ -15,7 +15,7 @@ from typing import Any
 import grpc
 
 from tests.connector.relay.world import World, world
-from tests.support.validator import free_port
+from tests.support.ports import free_port
 from wire.pb.tkms.gateway.v1 import gateway_pb2 as pb
 from wire.pb.tkms.gateway.v1 import gateway_pb2_grpc
 
