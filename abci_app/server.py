@@ -31,6 +31,7 @@ _LOG: Final = structlog.get_logger(__name__)
 _RECEIVE_BYTES: Final = 1 << 16
 # A block method ends in less. Who takes longer to read an answer is cut off.
 _STOP_SECONDS: Final = 10
+_ACCEPT_AGAIN_SECONDS: Final = 0.1
 
 
 class Server:
@@ -104,9 +105,13 @@ class Server:
         while True:
             try:
                 connection, _ = self._listener.accept()
-            except OSError:
-                # Closed by stop.
-                return
+            except OSError as error:
+                if self._stopping:
+                    return
+                # No descriptors, for instance: the engine's next connection waits for its turn.
+                _LOG.warning("a connection was not accepted", error=str(error))
+                time.sleep(_ACCEPT_AGAIN_SECONDS)
+                continue
             thread = Thread(
                 target=self._serve, args=(connection,), name="abci-connection", daemon=True
             )

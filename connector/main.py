@@ -58,7 +58,8 @@ async def _until_signal(settings: ConnectorSettings, home: Path) -> None:
     work = asyncio.create_task(carry(settings, home))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, work.cancel)
+        # Once: a second cancellation would cut off the orderly end that the first one began.
+        loop.add_signal_handler(number, lambda: work.cancelling() or work.cancel())
     with contextlib.suppress(asyncio.CancelledError):
         await work
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
 from time import monotonic, perf_counter
@@ -92,7 +93,12 @@ class SnapshotFolder:
             loaded = self._loaded.get(height)
             if number < count and loaded is not None and now - loaded < _FETCHING_SECONDS:
                 continue
-            shutil.rmtree(self._path / str(height), ignore_errors=True)
+            # Not under its height any more before it is torn: a kill in the middle must not leave it on offer.
+            leaving = self._path / f"{_UNFINISHED}{height}"
+            shutil.rmtree(leaving, ignore_errors=True)
+            with suppress(OSError):
+                (self._path / str(height)).rename(leaving)
+            shutil.rmtree(leaving, ignore_errors=True)
             self._loaded.pop(height, None)
 
     def write(self, view: Snapshot, cancelled: Event) -> None:

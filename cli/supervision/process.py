@@ -121,13 +121,19 @@ class Supervised:
             self._life = asyncio.create_task(self._keep_running(), name=self.plan.name)
 
     async def stop(self) -> None:
-        """End the process and do not restart it."""
-        life, self._life = self._life, None
+        """End the process and do not restart it; who asks meanwhile waits for the same end."""
+        life = self._life
         if life is not None:
-            self._set("stopping")
-            life.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await life
+            # A second cancellation would cut off the end that the first one began.
+            if not life.done() and self.state != "stopping":
+                self._set("stopping")
+                life.cancel()
+            await asyncio.wait([life])
+            if not life.cancelled() and (error := life.exception()) is not None:
+                self._say(f"was lost: {error}")
+            if self._life is not life:
+                # Somebody has started it again.
+                return
         self._set("stopped")
 
     def kill(self) -> None:
@@ -140,7 +146,7 @@ class Supervised:
             while True:
                 await self._wait_for_others()
                 begun = time.monotonic()
-                await self._run_once()
+                await self._run_or_fail()
                 healthy = time.monotonic() - begun > _HEALTHY_S
                 delay = _FIRST_DELAY_S if healthy else delay
                 failures = 1 if healthy else failures + 1
@@ -166,8 +172,14 @@ class Supervised:
         while not all(self._is_ready(name) for name in self.plan.after):  # noqa: ASYNC110 - crosses tasks
             await asyncio.sleep(_PROBE_S)
 
+    async def _run_or_fail(self) -> None:
+        """Run the process until it ends by itself; one that cannot begin has failed."""
+        try:
+            await self._run_once()
+        except OSError as error:
+            self.last_error, self.exit_code = str(error), ExitCode.FAILURE
+
     async def _run_once(self) -> None:
-        """Run the process until it ends by itself."""
         process = self._process = await asyncio.create_subprocess_exec(
             *self.plan.argv,
             stdin=asyncio.subprocess.DEVNULL,
@@ -198,13 +210,13 @@ class Supervised:
         while chunk := await process.stdout.read(_CHUNK):
             *lines, rest = (rest + chunk).split(b"\n")
             for line in lines:
-                self._logs.write(self.plan.name, line)
+                self._write(line)
                 self._notice(line)
                 waits = self.state == "starting" and not self._probes_rpc
                 if waits and self._ready_line.search(line):
                     self._set("ready")
         if rest:
-            self._logs.write(self.plan.name, rest)
+            self._write(rest)
 
     def _notice(self, line: bytes) -> None:
         """Keep the last error; end an engine that only pretends to live."""
@@ -255,7 +267,12 @@ class Supervised:
                 os.killpg(self._process.pid, number)
 
     def _say(self, text: str) -> None:
-        self._logs.write(self.plan.name, f"supervisor: {text}".encode())
+        self._write(f"supervisor: {text}".encode())
+
+    def _write(self, line: bytes) -> None:
+        """Log a line. Words that no disk or terminal takes are lost: their process must not be."""
+        with contextlib.suppress(OSError, ValueError):
+            self._logs.write(self.plan.name, line)
 
     def _set(self, state: str) -> None:
         if state != self.state:

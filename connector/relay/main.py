@@ -44,7 +44,8 @@ async def _until_signal(settings: RelaySettings, folder: Path) -> None:
     serving = asyncio.create_task(_serve(settings, folder))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, serving.cancel)
+        # Once: a second cancellation would cut off the orderly end that the first one began.
+        loop.add_signal_handler(number, lambda: serving.cancelling() or serving.cancel())
     with contextlib.suppress(asyncio.CancelledError):
         await serving
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -156,6 +157,27 @@ def test_who_does_not_read_holds_up_nobody(served: Served) -> None:
     assert failures.errors == []
     slow.socket.close()
     good.socket.close()
+
+
+def test_a_connection_that_could_not_be_accepted_is_accepted_later(served: Served) -> None:
+    """The process had no descriptors for a while, as when somebody floods its metrics."""
+    path, failures, _ = served
+    peers = [socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) for _ in range(3)]
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Below the lowest number that is free: what is open stays open.
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+    try:
+        for peer in peers:
+            peer.connect(str(path))
+        time.sleep(0.3)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    for peer in peers:
+        peer.settimeout(PATIENCE_SECONDS)
+        peer.sendall(frame(ECHOES[7].SerializeToString()))
+        assert peer.recv(100)
+        peer.close()
+    assert failures.errors == []
 
 
 def test_half_a_request_holds_up_nobody(served: Served) -> None:

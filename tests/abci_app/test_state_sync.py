@@ -387,3 +387,34 @@ def test_a_disk_that_takes_no_snapshot_does_not_stop_the_chain(tmp_path: Path) -
     assert (listed(chain), chain.height) == ([], 2)
     assert chain.chain_id == CHAIN_ID
     chain.close()
+
+
+def test_a_kill_while_a_snapshot_is_removed_leaves_nothing_on_offer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is torn stands under no height any more, and is gone after the next start."""
+    chain = Chain.start(tmp_path, keeping=Keeping(snapshot_interval=1, snapshot_keep=2))
+    for _ in range(2):
+        chain.block()
+        chain.application.wait_for_snapshot()
+    folder = snapshot_files.SnapshotFolder(tmp_path / "snapshots")
+    assert folder.heights() == [2, 1]
+
+    class Killed(BaseException):
+        """The process ends here."""
+
+    def torn(path: Path, **_options: object) -> None:
+        if path.exists():
+            (path / "0").unlink()
+            raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(snapshot_files.shutil, "rmtree", torn)
+        with pytest.raises(Killed):
+            folder.keep(1)
+    assert folder.heights() == [2]
+    assert [offered.height for offered in folder.offered()] == [2]
+    chain.close()
+    chain.open()
+    assert sorted(path.name for path in (tmp_path / "snapshots").iterdir()) == ["2"]
+    chain.close()
