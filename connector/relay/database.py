@@ -149,11 +149,13 @@ class Database:
 
     def units_since(self, moment: float) -> dict[str, int]:
         """Units that clients' submissions may have taken since a moment."""
+        # In halves: the bounds that callers choose add up to more than SQLite's sum can hold.
         rows = self._reader.execute(
-            "SELECT client, sum(max_fee) FROM submission WHERE accepted_at >= ? GROUP BY client",
+            "SELECT client, sum(max_fee >> 32), sum(max_fee & 0xffffffff) FROM submission"
+            " WHERE accepted_at >= ? GROUP BY client",
             (moment,),
         )
-        return {str(client): int(total) for client, total in rows}
+        return {str(client): (int(high) << 32) + int(low) for client, high, low in rows}
 
     def states_of(self, request_ids: Iterable[bytes]) -> dict[bytes, int]:
         """States of those requests that are followed here."""

@@ -31,7 +31,8 @@ from wire.pb.tkms.tx.v1 import tx_pb2
 from wire.reasons import Reason
 from wire.tx import sign_bytes
 
-_UINT64: Final = 2**64 - 1
+# What SQLite can count to; no account ever has as many units, and no chain as many blocks.
+_MOST: Final = 2**63 - 1
 # Ciphertexts of one request, far above what any configuration allows.
 _MOST_CIPHERTEXTS: Final = 10_000
 
@@ -99,6 +100,9 @@ class Intake:
         content = getattr(request, str(request.WhichOneof("request")))
         getattr(body.messages.add(), message).CopyFrom(content)
         cost = parts.pricing.cost(body, message, account.signer)
+        if cost.total > _MOST:
+            # Of sizes that the caller names: nobody could pay it, and no field could hold it.
+            raise refused_by_chain(Reason.REQUEST_TOO_LARGE, f"it costs more than {_MOST} units")
         return Draft(body, message, kind, account, cost)
 
     async def submit(
@@ -163,7 +167,8 @@ class Intake:
             )
         if body.expires_at_height <= height:
             raise refused_by_chain(Reason.EXPIRED, f"the newest height is {height}")
-        if body.expires_at_height > height + 1 + parts.pricing.view.parameters.max_ttl_blocks:
+        last = height + 1 + parts.pricing.view.parameters.max_ttl_blocks
+        if body.expires_at_height > min(last, _MOST):
             raise refused_by_chain(Reason.TTL_TOO_LONG, f"the newest height is {height}")
         if len(parts.broadcaster) >= parts.limits.max_in_flight:
             raise busy("as many transactions as the relay holds wait for a block", 1.0)
@@ -249,6 +254,8 @@ def _check(request: pb.SubmitRequest) -> tuple[str, asc_pb2.RequestKind]:
         for name, length in (("nonce", NONCE_BYTES), ("payer", Address.LENGTH))
         if len(getattr(request, name)) not in {0, length}
     ]
+    if request.max_fee > _MOST:
+        violations.append(Violation("max_fee", f"at most {_MOST}, or left out"))
     content = getattr(request, which)
     if len(getattr(content, "ciphertexts", ())) > _MOST_CIPHERTEXTS:
         violations.append(Violation(f"{which}.ciphertexts", "far too many"))

@@ -224,7 +224,8 @@ class Quotas:
             max_in_flight=grant.max_in_flight,
             in_flight=self._in_flight.get(grant.name, 0),
             units_per_day=grant.units_per_day,
-            units_today=self._units.get(grant.name, 0),
+            # A sum of what was asked for, which may be more than there is.
+            units_today=min(self._units.get(grant.name, 0), 2**64 - 1),
             max_message_bytes=max_message_bytes,
         )
 

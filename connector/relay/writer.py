@@ -46,7 +46,7 @@ class Writer:
         """Keep a submission, or find the one that its nonce names already; on disk when this returns.
 
         Raises:
-            RelayError: the disk does not take it.
+            RelayError: it could not be written.
         """
         future: asyncio.Future[Stored] = asyncio.get_running_loop().create_future()
         self._waiting.append((submission, payers, future))
@@ -64,7 +64,8 @@ class Writer:
         loop = asyncio.get_running_loop()
         try:
             result = await loop.run_in_executor(self._thread, lambda: work(*arguments, **named))
-        except sqlite3.Error:
+        except Exception:
+            # Whatever it was, nothing is on disk: health says so until a write gets there.
             self.failed = True
             raise
         self.failed = False
@@ -76,11 +77,14 @@ class Writer:
             items = [(submission, payers) for submission, payers, _ in company]
             try:
                 stored = await self.run(self.database.keep, items)
-            except sqlite3.Error as error:
-                _LOG.error("submissions not kept", error=str(error), submissions=len(company))
+            except Exception as error:  # noqa: BLE001 - root of a task: nobody may wait for ever
+                bug = not isinstance(error, sqlite3.Error)
+                _LOG.error(
+                    "submissions not kept", error=str(error), submissions=len(company), exc_info=bug
+                )
                 for _, _, future in company:
                     if not future.done():
-                        future.set_exception(busy("the relay's disk takes nothing"))
+                        future.set_exception(busy("the relay cannot write anything down now"))
                 continue
             for (_, _, future), result in zip(company, stored, strict=True):
                 if not future.done():

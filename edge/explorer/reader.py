@@ -30,7 +30,7 @@ class Reader:
         self._node_height = node_height
         self._local = threading.local()
         self._lock = threading.Lock()
-        self._all: list[sqlite3.Connection] = []
+        self._all: dict[threading.Thread, sqlite3.Connection] = {}
 
     @property
     def _connection(self) -> sqlite3.Connection:
@@ -38,13 +38,16 @@ class Reader:
         if known is None:
             known = self._local.connection = open_reading(self._path)
             with self._lock:
-                self._all.append(known)
+                # Health and numbers are read in threads of one request: what they leave behind goes.
+                for thread in [thread for thread in self._all if not thread.is_alive()]:
+                    self._all.pop(thread).close()
+                self._all[threading.current_thread()] = known
         return known
 
     def close(self) -> None:
         """Close all connections; nobody reads any more."""
         with self._lock:
-            for connection in self._all:
+            for connection in self._all.values():
                 connection.close()
             self._all.clear()
         self._local = threading.local()

@@ -74,7 +74,7 @@ class Bodies:
         """Store a body; False when it was there already.
 
         Raises:
-            ProblemError: 400 other digest, 408 too slow, 413 too large, 503 too many at once.
+            ProblemError: 400 other digest, 408 too slow, 413 too large, 503 too many at once, or swept meanwhile.
         """
         limit = self.limit(upload.blob_class)
         if self._slots.locked():
@@ -84,7 +84,7 @@ class Bodies:
             if known is not None:
                 # The bytes cannot differ; read them so that the peer can finish speaking.
                 await _drain(stream, limit)
-                await self._record(upload, known)
+                await self._extend(upload, known)
                 return False
             with _staged(self._staging) as (descriptor, path):
                 size = await _receive(stream, descriptor, upload.digest, limit)
@@ -113,8 +113,25 @@ class Bodies:
 
     async def _record(self, upload: Upload, size: int) -> None:
         async with self._lock:
-            record = Record(upload.digest, size, upload.blob_class, upload.retain_until)
-            self._records.keep(record, upload.request)
+            self._keep(upload, size)
+
+    async def _extend(self, upload: Upload, size: int) -> None:
+        """Record a body that was there; the sweeper may have deleted it while the peer spoke.
+
+        Raises:
+            ProblemError: 503 it is gone, and so are the bytes that the peer sent.
+        """
+        async with self._lock:
+            # Nothing is deleted from here on: what is there now is kept by the record.
+            if await self.size(upload.digest) is None:
+                raise ProblemError(
+                    503, "body swept", "its retention ended meanwhile: send it again"
+                )
+            self._keep(upload, size)
+
+    def _keep(self, upload: Upload, size: int) -> None:
+        record = Record(upload.digest, size, upload.blob_class, upload.retain_until)
+        self._records.keep(record, upload.request)
 
 
 def _path(digest: bytes) -> str:

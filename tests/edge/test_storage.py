@@ -11,7 +11,7 @@ import pytest
 from client.errors import StorageError, Unreachable, VerificationFailed
 from client.rpc import QueryAnswer
 from client.storage import StorageClient
-from edge.serving import BoundedProtocol
+from edge.serving import BoundedProtocol, ProblemError
 from edge.storage import bodies as bodies_module
 from edge.storage.bodies import Bodies, Upload
 from edge.storage.records import Record, Records
@@ -260,4 +260,31 @@ async def test_unfinished_upload_of_a_killed_server_is_removed(tmp_path: Path) -
     again = Bodies(f"file://{tmp_path / 'bodies'}", tmp_path / "staging", records, 10**6)
     assert list((tmp_path / "staging").iterdir()) == []
     assert await again.size(digest) == len(BODY)
+    records.close()
+
+
+async def test_body_swept_while_it_is_sent_again_is_not_acknowledged(tmp_path: Path) -> None:
+    """The sender hears that it is gone and sends it once more; no record without a body is left."""
+    records, bodies, digest = await _stored(tmp_path, 1000)
+    sweeper = Sweeper(bodies, records, None, 1, now=lambda: 1001.5)
+    swept = []
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield BODY[:100]
+        swept.append(await sweeper.sweep())
+        yield BODY[100:]
+
+    upload = Upload(digest, "answer", bytes(20), 5000)
+    with pytest.raises(ProblemError) as refusal:
+        await bodies.put(upload, slow())
+    assert (refusal.value.status, refusal.value.title) == (503, "body swept")
+    assert swept == [1]
+    assert records.get(digest) is None
+    assert records.references(digest) == []
+    assert await bodies.put(upload, slow())
+    assert await bodies.size(digest) == len(BODY)
+    assert records.get(digest) == Record(digest, len(BODY), "answer", 5000)
+    # One that is there and not expired is kept on, however slowly it is sent again.
+    assert not await bodies.put(upload, slow())
+    assert swept == [1, 0, 0]
     records.close()

@@ -95,7 +95,9 @@ class Filler:
             self.remember("height", decoded.block.height)
             connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            # On a full disk SQLite has rolled back by itself, and refuses to do it again.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
             raise
 
     def _write(self, decoded: DecodedBlock, facts: Facts) -> None:

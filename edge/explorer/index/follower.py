@@ -1,7 +1,8 @@
 """Follows one node by height: block, results and the facts they touch, one block ahead in memory at most.
 
 Nothing is skipped and nothing is read twice: the cursor moves with the block's own transaction. A node that is
-away, or behind, is waited for; an answer that cannot be read is said once and tried again.
+away, or behind, is waited for; an answer that cannot be read, or an index that takes nothing now, is said once
+and tried again.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import sqlite3
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -68,6 +70,8 @@ class Follower:
         self._filler = filler
         self._first = first_height
         self._limit = asyncio.Semaphore(_AT_ONCE)
+        # As last read from the index, for the log: the index itself may be the trouble.
+        self._cursor = 0
 
     async def run(self) -> None:
         """Follow for ever.
@@ -79,7 +83,8 @@ class Follower:
         while True:
             try:
                 read = await self.step()
-            except (ClientError, Undecodable, DecodeError) as error:
+            except (ClientError, Undecodable, DecodeError, sqlite3.OperationalError) as error:
+                # The index is locked by pruning, or its disk is full: nothing of the block is written.
                 self._trouble(f"{type(error).__name__}: {error}")
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _MOST_PAUSE_S)
@@ -94,7 +99,8 @@ class Follower:
         status = await self._rpc.status()
         self._require_chain(status.chain_id)
         self.progress.node_height = status.latest_height
-        height = self._filler.cursor + 1
+        self._cursor = self._filler.cursor
+        height = self._cursor + 1
         if height == 1:
             height = max(self._first, status.earliest_height)
         read = 0
@@ -106,6 +112,7 @@ class Follower:
                 if height < status.latest_height:
                     raise
                 break
+            self._cursor = height
             self.tell(height)
             height += 1
             read += 1
@@ -131,7 +138,7 @@ class Follower:
 
     def _trouble(self, words: str) -> None:
         if words and words != self.progress.trouble:
-            _LOG.warning("index does not advance", cause=words, height=self._filler.cursor)
+            _LOG.warning("index does not advance", cause=words, height=self._cursor)
         self.progress.trouble = words
 
     async def _facts(self, decoded: DecodedBlock) -> Facts:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from typing import Final
 
 # One transaction at a time is this many heights: readers and the follower get in between.
 _STEP: Final = 1_000
+# Who waits for the lock looks again every 0.1 s at most, and is not told: without a longer pause between two
+# transactions the follower hardly ever finds it free.
+_PAUSE_S: Final = 0.15
 _TABLES: Final = ("transactions", "transaction_kinds", "blocks")
 
 
@@ -22,6 +26,8 @@ def prune(connection: sqlite3.Connection, keep_blocks: int) -> int:
     end = last - keep_blocks
     dropped = 0
     for start in range(first, end + 1, _STEP):
+        if start > first:
+            time.sleep(_PAUSE_S)
         upto = min(start + _STEP - 1, end)
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -31,7 +37,9 @@ def prune(connection: sqlite3.Connection, keep_blocks: int) -> int:
             dropped += count
             connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            # On a full disk SQLite has rolled back by itself, and refuses to do it again.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
             raise
     return dropped
 

@@ -120,3 +120,13 @@ def test_prune_keeps_what_is_not_final(database: Database) -> None:
     database.prune(7, 100.0)
     assert database.submission(FIRST.request_id) is None
     assert not database.states_of([FIRST.request_id])
+
+
+def test_units_are_summed_exactly(database: Database) -> None:
+    """Bounds as large as callers may choose: more than SQLite's own sum can hold."""
+    most = 2**63 - 1
+    fees = {1: most, 2: most, 3: most, 4: 2**32 - 1, 5: 2**32, 6: 7}
+    database.keep([(replace(another(n), max_fee=fee), (PAYER,)) for n, fee in fees.items()])
+    database.keep([(replace(another(7), max_fee=most, client="b", accepted_at=9.0), (PAYER,))])
+    assert database.units_since(0.0) == {"": sum(fees.values()), "b": most}
+    assert database.units_since(5.0) == {"b": most}

@@ -13,6 +13,7 @@ from google.rpc import error_details_pb2, status_pb2
 
 from client.errors import VerificationFailed
 from client.relayed import RelayTrust
+from connector.relay.pricing import Cost, Pricing
 from light import PinnedValidators
 from tests.connector.relay.world import VALUE, World, world
 from tests.support.chain import ALICE, BOB
@@ -239,6 +240,7 @@ async def test_malformed_calls_name_their_fields(tmp_path: Path) -> None:
                 "request": stub.Submit(pb.SubmitRequest()),
                 "nonce": stub.Submit(here.submission("a", nonce=b"short")),
                 "payer": stub.Submit(here.submission("a", payer=b"short")),
+                "max_fee": stub.Submit(here.submission("a", max_fee=2**64 - 1), timeout=20),
                 "public_decryption": stub.Submit(unknown_field),
                 "verdict_timeout": stub.Submit(
                     here.submission("a", verdict_timeout=Duration(seconds=-1))
@@ -375,3 +377,37 @@ async def test_requests_of_others_are_shown_too(tmp_path: Path) -> None:
             assert found.state == pb.REQUEST_STATE_PENDING
             assert found.view.entry.requester == bytes(BOB.address)
             assert not found.HasField("submission")
+
+
+async def test_numbers_that_nobody_can_pay_stop_no_relay(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Bounds and costs beyond what SQLite holds are refused; the largest that it holds add up after a restart."""
+    async with world(tmp_path) as here:
+        here.register("a")
+        async with here.relay() as desk:
+            code, found = await refused(
+                desk.stub.Submit(here.submission("a", max_fee=2**63), timeout=20)
+            )
+            assert code == grpc.StatusCode.INVALID_ARGUMENT
+            (violation,) = found["BadRequest"].field_violations
+            assert violation.field == "max_fee"
+            costly = (grpc.StatusCode.INVALID_ARGUMENT, "REQUEST_TOO_LARGE")
+            for price in (2**63, 2**64):
+                with monkeypatch.context() as patched:
+                    patched.setattr(Pricing, "cost", lambda *_parts, price=price: Cost(1, price))
+                    large = here.submission("a")
+                    assert await reason(desk.stub.Submit(large, timeout=20)) == costly
+                    prices = pb.GetPricesRequest(submission=large)
+                    assert await reason(desk.stub.GetPrices(prices, timeout=20)) == costly
+            for _ in range(3):
+                most = here.submission("a", max_fee=2**63 - 1, verdict_timeout=Duration())
+                made = (await desk.stub.Submit(most, timeout=20)).submission
+                assert made.max_fee == 2**63 - 1
+        # Another process with the same disk, on the same day.
+        async with here.relay() as desk:
+            info = await desk.stub.GetChainInfo(pb.GetChainInfoRequest())
+            assert info.chain_id == here.chain.chain_id
+            prices = await desk.stub.GetPrices(pb.GetPricesRequest(submission=here.submission("a")))
+            assert prices.limits.units_today == 2**64 - 1
+            assert not (await desk.stub.Submit(here.submission("a"))).duplicate

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
@@ -13,6 +14,7 @@ import pytest
 
 from client.errors import HeightUnavailable, Unreachable
 from client.rpc import ChainRpc, QueryAnswer
+from edge.explorer.index import follower as follower_module
 from edge.explorer.index.database import create
 from edge.explorer.index.decode import Undecodable, decode_block, time_ms
 from edge.explorer.index.fill import Filler
@@ -197,6 +199,48 @@ def test_a_block_is_written_whole_or_not_at_all(world: World, tmp_path: Path) ->
         assert (filler.cursor, count) == (0, 0)
         filler._records = written  # type: ignore[method-assign]
         assert asyncio.run(follower.step()) == world.chain.height
+
+
+def dump(path: Path) -> list[str]:
+    """Everything that an index has."""
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        return list(connection.iterdump())
+
+
+@pytest.mark.parametrize("cause", ["database is locked", "database or disk is full"])
+async def test_the_follower_goes_on_when_the_disk_does(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cause: str
+) -> None:
+    """A block that SQLite takes at the third attempt only: told meanwhile, then written once and whole."""
+    monkeypatch.setattr(follower_module, "_POLL_S", 0.01)
+    path = tmp_path / "disk.db"
+    with follower_of(world, path) as follower:
+        filler = follower._filler
+        written = filler._records
+        attempts: list[int] = []
+        troubles: list[str] = []
+
+        def fail_twice(facts: Any) -> None:
+            written(facts)
+            attempts.append(filler.cursor)
+            troubles.append(follower.progress.trouble)
+            if attempts.count(4) in {1, 2} and attempts[-1] == 4:
+                if "full" in cause:
+                    # As SQLite does by itself then.
+                    filler._connection.execute("ROLLBACK")
+                raise sqlite3.OperationalError(cause)
+
+        filler._records = fail_twice  # type: ignore[method-assign]
+        task = asyncio.create_task(follower.run())
+        async with asyncio.timeout(30):
+            while filler.cursor < world.chain.height or follower.progress.trouble:
+                assert not task.done(), task.exception()
+                await asyncio.sleep(0.02)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert attempts.count(4) == 3
+        assert troubles[5:7] == [f"OperationalError: {cause}"] * 2
+    assert dump(path) == dump(world.path)
 
 
 def test_times_and_forms() -> None:

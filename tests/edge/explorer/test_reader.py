@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -238,3 +239,28 @@ def test_participation(reader: Reader) -> None:
     """
     marks = [party.participation for party in reader.parties()]
     assert marks == ["11112-", "11112-", "11110-", "111-0-"]
+
+
+def test_threads_that_ended_leave_nothing_open(world: World) -> None:
+    """Health and numbers are read in a thread a request: their connections end with them."""
+
+    def descriptors() -> int:
+        links = list(Path("/proc/self/fd").iterdir())
+        # The listing's own descriptor is closed by now.
+        found = [str(link.readlink()) for link in links if link.is_symlink()]
+        return sum(name.startswith(str(world.path.resolve())) for name in found)
+
+    reader = world.reader()
+    assert reader.head() is not None
+    before = descriptors()
+    heads = []
+    for _ in range(50):
+        thread = threading.Thread(target=lambda: heads.append(reader.head()))
+        thread.start()
+        thread.join()
+    assert heads == [reader.head()] * 50
+    # This thread's, and that of the last one that ended.
+    assert len(reader._all) <= 2
+    assert descriptors() <= before + 4
+    reader.close()
+    assert not reader._all

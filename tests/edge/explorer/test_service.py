@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import json
 import socket
+import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ import pytest
 
 from cli.main import run as command
 from client.settings import SettingsError
+from edge.explorer.index import prune as prune_module
 from edge.explorer.index.database import IndexUnusable, create
 from edge.explorer.index.prune import prune
 from edge.explorer.service import IndexBusy, make_app, writing
@@ -82,6 +85,33 @@ def test_pruning_keeps_requests(tmp_path: Path) -> None:
         world.chain.skip(1)
     assert world.follow() == 1
     reader.close()
+    world.chain.close()
+
+
+def test_pruning_lets_the_follower_in_between(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After every transaction but the last the lock is left for longer than who waits for it sleeps."""
+    world = build_world(tmp_path)
+    pauses: list[float] = []
+    with (
+        contextlib.closing(create(world.path)) as connection,
+        contextlib.closing(sqlite3.connect(world.path, timeout=0)) as other,
+    ):
+
+        def pause(seconds: float) -> None:
+            pauses.append(seconds)
+            with other:
+                other.execute("INSERT OR REPLACE INTO meta VALUES ('test', ?)", (len(pauses),))
+
+        monkeypatch.setattr(prune_module, "_STEP", 5)
+        with monkeypatch.context() as patched:
+            patched.setattr(time, "sleep", pause)
+            dropped = prune(connection, 10)
+        assert dropped == world.chain.height - 10
+        assert len(pauses) == (dropped - 1) // 5
+        # SQLite's busy handler sleeps 0.1 s at most.
+        assert min(pauses) > 0.1
     world.chain.close()
 
 
