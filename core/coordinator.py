@@ -13,7 +13,7 @@ Rules
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ _CALL_S = 110.0
 _FIRST_BACK_OFF_S = 0.1
 _LAST_BACK_OFF_S = 10.0
 _LOOK_S = 0.05
+_AGAIN_S = 0.5
 _STEADY_S = 10.0
 _PROGRAM = "import sys; from core.main import run_seat; run_seat(*sys.argv[1:])"
 
@@ -198,11 +199,13 @@ class Coordinator(core_pb2_grpc.CoreServiceServicer):
         while True:
             started = loop.time()
             try:
-                await self._live(core)
+                with _going_on("a core was not started"):
+                    await self._live(core)
             finally:
                 core.ready = False
             log.error("A CORE HAS ENDED", core=core.number)
-            await self._hand_over(core)
+            with _going_on("what a core had waits for the next one that comes"):
+                await self._hand_over(core)
             back_off = min(2 * back_off, _LAST_BACK_OFF_S)
             if loop.time() - started > _STEADY_S:
                 back_off = _FIRST_BACK_OFF_S
@@ -224,24 +227,34 @@ class Coordinator(core_pb2_grpc.CoreServiceServicer):
             await _end(process)
 
     async def _listen(self, core: _Core) -> None:
-        """From the moment it answers: it is there, and its results wake whoever waits for some."""
-        while True:
-            with contextlib.suppress(grpc.aio.AioRpcError):
-                await core.stub.Status(core_pb2.StatusRequest(), timeout=_CALL_S)
-                break
-            await asyncio.sleep(_LOOK_S)
+        """From the moment it answers: it is there, and its results wake whoever waits for some.
+
+        Until cancelled, when its process has ended: a stream that breaks before goes on where it was.
+        """
+        cursor = await self._first_cursor(core)
         core.ready = True
-        await self._adopt()
-        after = core_pb2.ResultsRequest(
-            after_cursor=await asyncio.to_thread(self._journal.last_cursor)
-        )
-        with contextlib.suppress(grpc.aio.AioRpcError):
-            async for result in core.stub.Results(after):
-                if not result.cursor:
-                    self._results.report(result)
-                    continue
-                core.requests.discard(result.request_id)
-                self._results.notify()
+        adopted = False
+        while True:
+            with _going_on("a core's results broke off"):
+                if not adopted:
+                    await self._adopt()
+                    adopted = True
+                async for result in core.stub.Results(core_pb2.ResultsRequest(after_cursor=cursor)):
+                    if not result.cursor:
+                        self._results.report(result)
+                        continue
+                    cursor = result.cursor
+                    core.requests.discard(result.request_id)
+                    self._results.notify()
+            await asyncio.sleep(_AGAIN_S)
+
+    async def _first_cursor(self, core: _Core) -> int:
+        """The journal's end when a core begins to answer: whatever it records comes behind that."""
+        while True:
+            with _going_on("a core does not answer yet"):
+                await core.stub.Status(core_pb2.StatusRequest(), timeout=_CALL_S)
+                return await asyncio.to_thread(self._journal.last_cursor)
+            await asyncio.sleep(_LOOK_S)
 
     async def _adopt(self) -> None:
         """Give requests that nobody has, from before our start or a core's end, to who is there."""
@@ -264,6 +277,17 @@ class Coordinator(core_pb2_grpc.CoreServiceServicer):
         core.requests |= set(request_ids)
         with contextlib.suppress(grpc.aio.AioRpcError):
             await core.stub.Take(core_pb2.TakeRequest(request_ids=request_ids), timeout=_CALL_S)
+
+
+@contextlib.contextmanager
+def _going_on(failure: str) -> Iterator[None]:
+    """At the root of a task that keeps a core: say what failed, and let it try again."""
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        log.debug(failure, reason=error.details())
+    except Exception:
+        log.exception(failure)
 
 
 def seat_socket(home: Path, number: int) -> Path:

@@ -124,12 +124,16 @@ class Incoming(asyncio.Protocol):
 
     async def _await(self, waiting: Awaitable[None]) -> None:
         """One message that takes time; then the rest."""
-        await waiting
-        self._task = None
-        self._count()
-        if self._transport:
-            self._transport.resume_reading()
-        self._take()
+        try:
+            await waiting
+            self._task = None
+            self._count()
+            if self._transport:
+                self._transport.resume_reading()
+            self._take()
+        except Exception:  # the root of a task: the peer comes again with what was not taken
+            log.exception("a peer message was not taken")
+            self.close()
 
     def _count(self) -> None:
         """Acknowledge, soon."""

@@ -12,17 +12,16 @@ Rules
 """
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
 
-from core.errors import CoreError
 from core.host import Host, StepsFactory
 from core.records import Records
 from core.slices import Slices
-from mpc.errors import SessionError
 from mpc.names import run_name, session_id
 from wire.ids import RequestId
 
@@ -35,6 +34,9 @@ _EXPECTED = 2
 _CACHED_BATCHES = 4
 _KEPT_BATCHES = 8
 """Used batches that stay for peers that are behind."""
+
+_LOOK_BACK_BATCHES = 1024
+"""Before those: what an end between the closing of an old request and the deletion has left."""
 
 _LONG_ROUND_S = 10.0
 _SHORT_ROUND_S = 1.0
@@ -66,6 +68,9 @@ class _Epoch:
     changed: asyncio.Event = field(default_factory=asyncio.Event)
     produced: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
+    # Whether the disk was looked at, and whether we are between the watermarks on the way up.
+    looked: bool = False
+    filling: bool = False
 
 
 MakeBatch = Callable[[int, bytes], Awaitable[StepsFactory[bytes]]]
@@ -197,36 +202,47 @@ class Pool:
         return record
 
     async def _produce(self, epoch_id: int, epoch: _Epoch) -> None:
-        """Rules 2 and 3, until cancelled."""
-        filling = False
-        await asyncio.to_thread(self._look, epoch_id, epoch)
+        """Rules 2 and 3, until cancelled. A full disk ends nothing: it has room again some day."""
         while True:
-            epoch.changed.clear()
-            available = self.available(epoch_id)
-            filling = available < (self._high if filling else self._low)
-            number = self._next(epoch)
-            if not filling and not epoch.wanted and not epoch.begun:
-                self._expect(epoch_id, epoch, number)
-                await epoch.changed.wait()
-                continue
             try:
-                await self._make(epoch_id, number)
-            except (CoreError, SessionError) as error:
-                log.warning("a batch was not made", batch=number, reason=str(error))
+                await self._advance(epoch_id, epoch)
+            except Exception as error:  # noqa: BLE001 - the root of a task
+                reason = str(error) or repr(error)
+                log.warning("a batch was not made", batch=self._next(epoch), reason=reason)
                 await asyncio.sleep(_RETRY_S)
-                continue
-            epoch.ready.add(number)
-            epoch.wanted.discard(number)
-            epoch.begun.discard(number)
-            produced, epoch.produced = epoch.produced, asyncio.Event()
-            produced.set()
 
-    def _look(self, epoch_id: int, epoch: _Epoch) -> None:
-        """Batches that are on disk from an earlier start."""
-        number = epoch.slices.end // BATCH_BLOCKS
-        while self._records.store.has(epoch_id, session_id(batch_name(epoch_id, number))):
-            epoch.ready.add(number)
-            number += 1
+    async def _advance(self, epoch_id: int, epoch: _Epoch) -> None:
+        """Make one batch, or wait until one is needed."""
+        if not epoch.looked:
+            slices = epoch.slices
+            back = slices.lowest_open // BATCH_BLOCKS - _KEPT_BATCHES - _LOOK_BACK_BATCHES
+            unused = slices.end // BATCH_BLOCKS
+            epoch.ready |= await asyncio.to_thread(self._look, epoch_id, max(0, back), unused)
+            epoch.looked = True
+        epoch.changed.clear()
+        available = self.available(epoch_id)
+        epoch.filling = available < (self._high if epoch.filling else self._low)
+        number = self._next(epoch)
+        if not epoch.filling and not epoch.wanted and not epoch.begun:
+            self._expect(epoch_id, epoch, number)
+            await epoch.changed.wait()
+            return
+        await self._make(epoch_id, number)
+        epoch.ready.add(number)
+        epoch.wanted.discard(number)
+        epoch.begun.discard(number)
+        produced, epoch.produced = epoch.produced, asyncio.Event()
+        produced.set()
+
+    def _look(self, epoch_id: int, back: int, unused: int) -> set[int]:
+        """Batches on disk from an earlier start: used ones, with gaps, that rule 5 deletes, and those ahead."""
+        store = self._records.store
+
+        def has(number: int) -> bool:
+            return store.has(epoch_id, session_id(batch_name(epoch_id, number)))
+
+        ahead = itertools.takewhile(has, itertools.count(unused))
+        return {*filter(has, range(back, unused)), *ahead}
 
     def _next(self, epoch: _Epoch) -> int:
         """The first that a request waits for or a peer began, else the first that is not here."""
@@ -265,6 +281,9 @@ class Pool:
             await asyncio.wait({making, fetching}, return_when=asyncio.FIRST_COMPLETED)
             if making.done():
                 await self._records.keep(name, epoch_id, making.result())
+            else:
+                # It has looked until it had the batch, unless the disk refused that.
+                fetching.result()
         finally:
             for task in (making, fetching):
                 task.cancel()

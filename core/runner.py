@@ -12,9 +12,11 @@ Messages and restarts
 """
 
 import asyncio
+import sqlite3
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import ParamSpec, TypeVar
 
 import structlog
 import tkms_kernel as kernel
@@ -53,6 +55,10 @@ _REPEAT = 1
 # A process cannot start again faster than this, so what it lost is at least so old.
 _LATE_S = 0.5
 _PUBLISH_RETRY_S = 2.0
+_JOURNAL_RETRY_S = 1.0
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 log = structlog.get_logger("core.runner")
 
@@ -135,6 +141,8 @@ class Runner:
                 continue
             active.task.cancel()
             await asyncio.gather(active.task, return_exceptions=True)
+            # A task that was cancelled before its first step has not done it.
+            self._drop(active)
             if await asyncio.to_thread(self._parts.journal.expire, request_id):
                 log.info("request expired", request=request_id.hex)
             await self._parts.ordinary.ended(active.permission)
@@ -145,6 +153,12 @@ class Runner:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _drop(self, active: Active) -> None:
+        """It runs no more; a later start of the same request is another one."""
+        request_id = active.permission.request_id
+        if self._active.get(request_id) is active:
+            del self._active[request_id]
 
     def _enqueue(self, active: Active, sender: PartyId, envelope: peer_pb2.Envelope) -> None:
         """Queue for the session. Another epoch's party of that number and a flood are dropped."""
@@ -181,7 +195,7 @@ class Runner:
             async with asyncio.timeout(None if flow else self._limits.request_timeout_s):
                 await (self._follow(permission, flow) if flow else self._answer(active))
         except TimeoutError:
-            if await asyncio.to_thread(self._parts.journal.expire, permission.request_id):
+            if await _written(self._parts.journal.expire, permission.request_id):
                 log.warning("request given up: peers did not answer in time")
             await self._parts.ordinary.ended(permission)
         except WorkFailed as error:
@@ -192,7 +206,7 @@ class Runner:
             code = asc_pb2.FAILURE_CODE_INTERNAL
             await self._finish(self._parts.signer.failure(permission, code), permission)
         finally:
-            del self._active[permission.request_id]
+            self._drop(active)
 
     async def _follow(self, permission: Permission, flow: Answer) -> None:
         """Work over many runs; where it leaves us nothing to say the request just ends."""
@@ -200,7 +214,7 @@ class Runner:
         if result is not None:
             await self._finish(result, permission)
         else:
-            await asyncio.to_thread(self._parts.journal.expire, permission.request_id)
+            await _written(self._parts.journal.expire, permission.request_id)
 
     async def _answer(self, active: Active) -> None:
         """The kinds of work of one round, in one table."""
@@ -349,11 +363,8 @@ class Runner:
             return
         active.message = envelope
         active.sent_at = asyncio.get_running_loop().time()
-        await asyncio.to_thread(
-            self._parts.journal.save_message,
-            active.permission.request_id,
-            envelope.SerializeToString(),
-        )
+        message = envelope.SerializeToString()
+        await _written(self._parts.journal.save_message, active.permission.request_id, message)
         self._parts.peers.broadcast(envelope)
 
     async def _complete(self, active: Active, value: object) -> None:
@@ -386,15 +397,23 @@ class Runner:
         if blame.party == permission.party:
             return
         result = self._parts.signer.accusation(permission, blame.party)
-        new = await asyncio.to_thread(
-            self._parts.journal.accuse, permission.request_id, blame.party, result
-        )
-        if new:
+        accuse = self._parts.journal.accuse
+        if await _written(accuse, permission.request_id, blame.party, result):
             self._recorded()
 
     async def _finish(self, result: core_pb2.Result, permission: Permission) -> None:
         """Record the one answer."""
-        if await asyncio.to_thread(self._parts.journal.finish, permission.request_id, result):
+        if await _written(self._parts.journal.finish, permission.request_id, result):
             log.info("request answered", answer=result.WhichOneof("answer"))
             self._recorded()
         await self._parts.ordinary.ended(permission)
+
+
+async def _written(write: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What the journal says of a change, as soon as its disk takes it: what was computed stays."""
+    while True:
+        try:
+            return await asyncio.to_thread(write, *args, **kwargs)
+        except sqlite3.OperationalError as error:  # a full disk, a lock that others hold
+            log.warning("THE JOURNAL CANNOT WRITE", reason=str(error))
+            await asyncio.sleep(_JOURNAL_RETRY_S)

@@ -1,6 +1,7 @@
 """Batches made ahead, by everybody or fetched, and slices that wait for them."""
 
 import asyncio
+import errno
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from core.record_store import RecordStore
 from core.records import Records
 from core.slices import SliceError, Slices
 from mpc.exchange import Exchange, ProtocolAbort, Setting, Steps, others, to_others
+from mpc.names import session_id
 from mpc.session import AbortReason
 from tests.support.host_network import EPOCH, End, HostNetwork
 from wire.ids import PartyId, RequestId
@@ -195,10 +197,104 @@ async def test_used_records_go(
     assert len(list(folder.iterdir())) >= before
     await pool.closed(EPOCH, request(1))
     names = {path.name for path in folder.iterdir()}
-    from mpc.names import session_id
-
     kept = [session_id(batch_name(EPOCH, batch)).hex() in names for batch in range(4)]
     assert kept == [False, False, True, True]
+
+
+async def test_used_records_go_after_a_restart(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an earlier start used is on the disk, and goes by the same rule; a gap hides none of it."""
+    monkeypatch.setattr(module, "_KEPT_BATCHES", 1)
+    for number in range(1, 5):
+        world.start(number).begin(EPOCH)
+    await until(lambda: all(pool.available(EPOCH) == HIGH for pool in world.pools.values()))
+    await world.stop(1)
+    pool = world.start(1, 0)
+    store = world.network.records[PartyId(1)].store
+
+    def kept() -> list[int]:
+        names = {batch: session_id(batch_name(EPOCH, batch)) for batch in range(4)}
+        return [batch for batch, name in names.items() if store.has(EPOCH, name)]
+
+    store.remove(EPOCH, session_id(batch_name(EPOCH, 1)))
+    slices = Slices()
+    slices.reserve(0, 3 * BATCH_BLOCKS, request(1))
+    slices.reserve(3 * BATCH_BLOCKS, 8, request(2))
+    pool.restore(EPOCH, slices)
+    pool.begin(EPOCH)
+    await until(lambda: pool.available(EPOCH) == BATCH_BLOCKS - 8)
+    await pool.closed(EPOCH, request(2))
+    assert kept() == [0, 2, 3]
+    await pool.closed(EPOCH, request(1))
+    assert kept() == [2, 3]
+    # What is used up is not taken for material: the next batch that is missing is the first unused.
+    assert pool.available(EPOCH) == BATCH_BLOCKS - 8
+
+
+async def test_a_full_disk_does_not_end_production(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Batches are made when there is room again."""
+    put, full, refused = RecordStore.put, True, 0
+
+    def putting(store: RecordStore, epoch_id: int, session: bytes, body: bytes) -> None:
+        nonlocal refused
+        if full:
+            refused += 1
+            raise OSError(errno.ENOSPC, "No space left on device")
+        put(store, epoch_id, session, body)
+
+    monkeypatch.setattr(RecordStore, "put", putting)
+    for number in range(1, 5):
+        world.start(number).begin(EPOCH)
+    await until(lambda: refused >= 4)
+    full = False
+    await until(lambda: all(pool.available(EPOCH) == HIGH for pool in world.pools.values()))
+
+
+async def test_a_disk_that_cannot_be_read_does_not_end_production(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before the first batch: what is there is found by looking again."""
+    for number in range(1, 5):
+        world.start(number).begin(EPOCH)
+    await until(lambda: all(pool.available(EPOCH) == HIGH for pool in world.pools.values()))
+    await world.stop(1)
+    has, broken = RecordStore.has, [True, True]
+
+    def having(store: RecordStore, epoch_id: int, session: bytes) -> bool:
+        if broken and broken.pop():
+            raise OSError(errno.EIO, "Input/output error")
+        return has(store, epoch_id, session)
+
+    monkeypatch.setattr(RecordStore, "has", having)
+    pool = world.start(1)
+    pool.begin(EPOCH)
+    await until(lambda: pool.available(EPOCH) == HIGH)
+    assert [world.count(1, batch) for batch in range(4)] == [1, 1, 1, 1]
+
+
+async def test_a_batch_that_was_fetched_and_not_kept_is_not_there(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A fetch that fails beside our own run is no batch: the same is tried again."""
+    asked: list[bytes] = []
+
+    async def fetch(_records: Records, name: bytes, _epoch_id: int) -> None:
+        asked.append(name)
+        if len(asked) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Records, "fetch", fetch)
+    # Alone nobody finishes a run.
+    monkeypatch.setattr(module, "_FETCH_S", 0)
+    monkeypatch.setattr(module, "_SHORT_ROUND_S", 1000.0)
+    pool = world.start(1)
+    pool.begin(EPOCH)
+    await until(lambda: len(asked) >= 4)
+    assert set(asked) == {batch_name(EPOCH, 0)}
+    assert pool.available(EPOCH) == 0
 
 
 async def test_production_waits_while_somebody_is_served(
